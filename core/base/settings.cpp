@@ -1,0 +1,30 @@
+#include "core/base/settings.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+namespace tamis::settings {
+namespace {
+
+std::string read(const char* name, const char* fallback) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : fallback;
+}
+
+int read_int(const char* name, int fallback) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) return fallback;
+  int parsed = fallback;
+  std::from_chars(value, value + std::strlen(value), parsed);
+  return parsed;
+}
+
+}  // namespace
+
+std::string models_path() { return read("TAMIS_MODELS", ""); }
+std::string backends_path() { return read("TAMIS_BACKENDS", ""); }
+int threads() { return read_int("TAMIS_THREADS", 0); }
+std::string log_level() { return read("TAMIS_LOG", "warn"); }
+
+}  // namespace tamis::settings

@@ -1,0 +1,18 @@
+// Every setting that comes from the environment. settings.cpp is the only file that calls getenv; scripts/lint.sh
+// checks. Command-line flags override these.
+#pragma once
+
+#include <string>
+
+namespace tamis::settings {
+
+// TAMIS_MODELS: colon-separated folders that hold models by name, searched after the built-in places.
+std::string models_path();
+// TAMIS_BACKENDS: colon-separated folders or files searched for libtamis_<name>.so, before the folder of libtamis.so.
+std::string backends_path();
+// TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
+int threads();
+// TAMIS_LOG: error, warn (default), info, debug.
+std::string log_level();
+
+}  // namespace tamis::settings
