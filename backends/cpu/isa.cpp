@@ -1,0 +1,83 @@
+#include "backends/cpu/isa.h"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+
+#include "core/backend/device_info.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#endif
+
+namespace tamis::cpu {
+namespace {
+
+#if defined(__x86_64__)
+// Linux hands out the AMX tile registers on request, once per process.
+bool request_amx() {
+  constexpr int kArchReqXcompPerm = 0x1023;
+  constexpr int kXTileData = 18;
+  return syscall(SYS_arch_prctl, kArchReqXcompPerm, kXTileData) == 0;
+}
+#endif
+
+}  // namespace
+
+std::uint64_t detect_features() {
+  std::uint64_t bits = kOpenBlas;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) bits |= kAvx2;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
+    bits |= kAvx512;
+  }
+  if (__builtin_cpu_supports("avx512bf16")) bits |= kAvx512Bf16;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) != 0) {
+    if ((d & (1u << 23)) != 0) bits |= kAvx512Fp16;
+    const bool tiles = (d & (1u << 24)) != 0;
+    if (tiles && request_amx()) {
+      if ((d & (1u << 22)) != 0) bits |= kAmxBf16;
+      if ((d & (1u << 25)) != 0) bits |= kAmxInt8;
+    }
+  }
+#endif
+  return bits;
+}
+
+std::string cpu_name() {
+#if defined(__x86_64__)
+  unsigned regs[12] = {};
+  if (__get_cpuid_max(0x80000000u, nullptr) >= 0x80000004u) {
+    for (unsigned i = 0; i < 3; ++i) {
+      __get_cpuid(0x80000002u + i, &regs[4 * i], &regs[4 * i + 1], &regs[4 * i + 2], &regs[4 * i + 3]);
+    }
+    char text[49] = {};
+    std::memcpy(text, regs, 48);
+    std::string name(text);
+    while (!name.empty() && name.back() == ' ') name.pop_back();
+    if (!name.empty()) return name;
+  }
+#endif
+  return "CPU";
+}
+
+std::int64_t total_memory_bytes() {
+  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
+std::int64_t available_memory_bytes() {
+  std::ifstream in("/proc/meminfo");
+  for (std::string key; in >> key;) {
+    std::int64_t kib = 0;
+    if (key == "MemAvailable:" && in >> kib) return kib * 1024;
+    in.ignore(256, '\n');
+  }
+  return total_memory_bytes();
+}
+
+}  // namespace tamis::cpu

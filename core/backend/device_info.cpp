@@ -1,0 +1,34 @@
+#include "core/backend/device_info.h"
+
+namespace tamis {
+
+const char* feature_name(std::uint64_t bit) {
+  switch (bit) {
+    case kAvx2: return "avx2";
+    case kAvx512: return "avx512";
+    case kAvx512Bf16: return "avx512_bf16";
+    case kAvx512Fp16: return "avx512_fp16";
+    case kAmxBf16: return "amx_bf16";
+    case kAmxInt8: return "amx_int8";
+    case kOpenBlas: return "openblas";
+    case kWave32: return "wave32";
+    case kWave64: return "wave64";
+    case kMfmaBf16: return "mfma_bf16";
+    case kWmmaBf16: return "wmma_bf16";
+    case kCoopmatF16: return "coopmat_f16_16x16x16";
+    case kCoopmatBf16: return "coopmat_bf16_16x16x16";
+    case kSubgroupSizeControl: return "subgroup_size_control";
+    case kBufferAddress: return "buffer_device_address";
+    default: return "unknown feature";
+  }
+}
+
+Reason check_features(const Features& needs, const DeviceInfo& device) {
+  const std::uint64_t missing = needs.all_of & ~device.features;
+  if (missing != 0) return reason::feature(feature_name(missing & (~missing + 1)));  // the lowest missing bit
+  if (device.arch < needs.arch_min) return reject("arch is {}, the row needs >= {}", device.arch, needs.arch_min);
+  if (device.arch >= needs.arch_max) return reject("arch is {}, the row needs < {}", device.arch, needs.arch_max);
+  return accept();
+}
+
+}  // namespace tamis

@@ -1,0 +1,126 @@
+#include "core/backend/registry.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <sstream>
+
+#include "core/base/log.h"
+#include "core/base/settings.h"
+#include "tamis_abi_hash.h"
+
+namespace tamis {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Folder of the library that this code lies in.
+std::string own_folder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<void*>(&create_cpu_backend), &info) == 0 || info.dli_fname == nullptr) return ".";
+  return fs::path(info.dli_fname).parent_path().string();
+}
+
+bool is_plugin_name(const std::string& file) { return file.starts_with("libtamis_") && file.ends_with(".so"); }
+
+// Plug-in files of a folder in name order, or the path itself if it is a file.
+std::vector<std::string> plugins_at(const std::string& path) {
+  std::vector<std::string> found;
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) return {path};
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    if (is_plugin_name(it->path().filename().string())) found.push_back(it->path().string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Status check_entry(const std::string& path, const BackendEntry& entry) {
+  if (entry.abi_number != kAbiNumber) {
+    return unsupported("{}: plug-in ABI {}, this library has {}: rebuild the plug-in", path, entry.abi_number,
+                       kAbiNumber);
+  }
+  if (std::string_view(entry.abi_hash) != TAMIS_ABI_HASH) {
+    return unsupported("{}: plug-in was built against other headers (hash {}, this library {}): rebuild the plug-in",
+                       path, entry.abi_hash, TAMIS_ABI_HASH);
+  }
+  return {};
+}
+
+}  // namespace
+
+Registry& Registry::instance() {
+  static Registry registry;
+  return registry;
+}
+
+Registry::Registry() {
+  add(create_cpu_backend(), "");
+  std::vector<std::string> places;
+  std::istringstream list(settings::backends_path());
+  for (std::string place; std::getline(list, place, ':');) {
+    if (!place.empty()) places.push_back(place);
+  }
+  places.push_back(own_folder());
+  for (const std::string& place : places) {
+    for (const std::string& path : plugins_at(place)) {
+      if (Status loaded = load(path); !loaded.ok()) log(LogLevel::kWarn, "{}", loaded.message());
+    }
+  }
+}
+
+void Registry::add(Backend* backend, const std::string& path) {
+  DeviceList list = backend->enumerate();
+  records_.push_back({backend, backend->name(), path, std::move(list.why_none), std::move(list.devices)});
+}
+
+Status Registry::load(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return not_found("{}: cannot be loaded: {}", path, dlerror());
+  using EntryFn = const BackendEntry* (*)();
+  const auto entry_fn = reinterpret_cast<EntryFn>(dlsym(library, kBackendEntrySymbol));
+  if (entry_fn == nullptr) return unsupported("{}: exports no {}", path, kBackendEntrySymbol);
+  const BackendEntry* entry = entry_fn();
+  if (Status bad = check_entry(path, *entry); !bad.ok()) {
+    records_.push_back({nullptr, fs::path(path).stem().string(), path, bad.message(), {}});
+    return bad;
+  }
+  Backend* backend = entry->create();
+  if (this->backend(backend->name()) != nullptr) return {};  // an earlier folder already gave this backend
+  add(backend, path);
+  return {};
+}
+
+const Backend* Registry::backend(const std::string& name) const {
+  for (const BackendRecord& record : records_) {
+    if (record.backend != nullptr && record.name == name) return record.backend;
+  }
+  return nullptr;
+}
+
+Result<std::shared_ptr<Device>> Registry::device(const std::string& name) const {
+  const std::size_t colon = name.find(':');
+  const std::string backend = name.substr(0, colon);
+  std::size_t index = 0;
+  if (colon != std::string::npos) {
+    const char* first = name.data() + colon + 1;
+    const char* last = name.data() + name.size();
+    if (std::from_chars(first, last, index).ptr != last || first == last) {
+      return invalid_argument("device {}: expected BACKEND or BACKEND:NUMBER", name);
+    }
+  }
+  std::string known;
+  for (const BackendRecord& record : records_) {
+    if (record.name == backend) {
+      if (index < record.devices.size()) return record.devices[index];
+      if (!record.why_not.empty()) return not_found("device {}: {}", name, record.why_not);
+      return not_found("device {}: the backend has {} device(s)", name, record.devices.size());
+    }
+    known += (known.empty() ? "" : ", ") + record.name;
+  }
+  return not_found("device {}: no such backend here; known: {}", name, known);
+}
+
+}  // namespace tamis

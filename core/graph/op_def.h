@@ -1,0 +1,79 @@
+// OpDef: everything the frame knows about an op without knowing a backend. One per op, defined in core/ops/<op>/<op>.cpp
+// as `const OpDef tamis::op::<name>`; core/ops.def lists them.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "core/base/status.h"
+#include "core/graph/op_call.h"
+
+namespace tamis {
+
+class Graph;
+using ValueId = int;
+
+// What an op does with an operand. The planner orders nodes and backends place barriers from this alone.
+enum class Role : std::uint8_t {
+  kIn,
+  kOut,
+  kInOut,   // read and written
+  kWeight,  // constant; rank 1: f32 vector, rank >= 2: Weight
+  kState,   // persistent storage, read and written: the node gives a new version of the same storage
+};
+
+struct OperandDef {
+  const char* name;
+  Role role;
+  bool optional = false;
+};
+
+// Error of one float output element, allowed relative to |expected| + rms(expected). The rounding of the output dtype
+// (bf16 2^-8, f16 2^-10) is added by allowed_error(); integer outputs are always exact.
+struct Tolerance {
+  double f32 = 1e-6;
+};
+double allowed_error(const Tolerance& tolerance, DType dtype);
+
+// The output of a decomposition: nodes appended to `graph` that compute `call` on the given values. `values` has one
+// entry per operand; the decomposition fills the entries of out and state operands. -1 marks an absent operand.
+struct Decomposition {
+  Graph& graph;
+  const void* params;
+  std::span<ValueId> values;
+};
+
+struct OpDef {
+  const char* name;
+  std::size_t params_size;  // params are trivially copyable structs
+  std::span<const OperandDef> operands;
+  // Checks in-operands and params, and fills the descs of out operands (row-major). An out desc that is already set
+  // (rank > 0) must equal what would be filled. Absent operands have rank 0; optional outputs are filled only if their
+  // desc's rank is kWanted.
+  Status (*infer)(const void* params, std::span<TensorDesc> descs);
+  double (*flops)(const OpCall&);  // 2 per multiply-add, as the contract counts them
+  double (*bytes)(const OpCall&);  // least traffic: each operand once, gathered rows as gathered
+  Status (*decompose)(const Decomposition&);  // null for plain ops
+  Tolerance tolerance;
+};
+
+// Marks, before infer(), an optional output that the caller asks for.
+inline constexpr int kWanted = -1;
+
+// Helpers for infer().
+// "linear: x: expected [*, 7168], found bf16[17, 128]" style errors.
+Status shape_error(const char* op, const char* operand, const std::string& expected, const TensorDesc& found);
+// True for an operand that is there or, for outputs, asked for.
+inline bool wanted(const TensorDesc& desc) { return desc.rank != 0; }
+// Sets an output desc, or checks the one that is already there.
+Status set_output(const char* op, const char* operand, const TensorDesc& inferred, TensorDesc& desc);
+
+// Bytes of all present operands, each counted once: the default of OpDef::bytes. Weights count as stored (elements
+// plus scales).
+double operand_bytes(const OpCall& call);
+double weight_bytes(const TensorDesc& desc);
+
+const OpDef* find_op(const char* name);
+std::span<const OpDef* const> all_ops();
+
+}  // namespace tamis

@@ -1,0 +1,58 @@
+// Cases of linear: token counts around row thresholds, odd N and K, strided rows, every weight dtype, pieces that cut
+// scale blocks, each act_quant.
+#include "core/ops/linear/linear.h"
+
+#include "tests/cases/case.h"
+
+namespace tamis::cases {
+namespace {
+
+struct Shape {
+  std::int64_t tokens, n, k;
+};
+
+CaseOperand weight(DType dtype, const Shape& s, std::int64_t first_row = 0, std::int64_t first_col = 0) {
+  CaseOperand w{.desc = {dtype, {s.n, s.k}}, .fill = fill_normal(dtype == DType::kE4M3 ? 4.0 : 0.2)};
+  w.first_row = first_row;
+  w.first_col = first_col;
+  return w;
+}
+
+Case simple(const Shape& s, DType x, DType w, const LinearParams& params) {
+  std::string name = fmt::format("t{}_n{}_k{}_{}_{}_{}_q{}", s.tokens, s.n, s.k, dtype_name(x), dtype_name(w),
+                                 dtype_name(params.out), static_cast<int>(params.act_quant));
+  return make_case(std::move(name), params,
+                   {{.desc = {x, {s.tokens, s.k}}, .fill = fill_normal()}, weight(w, s), output()});
+}
+
+}  // namespace
+
+CaseList cases_linear() {
+  CaseList list;
+  const DType weights[] = {DType::kF32, DType::kBF16, DType::kF16, DType::kE4M3};
+  for (DType w : weights) {
+    for (const Shape& s : {Shape{1, 1, 8}, Shape{3, 33, 40}, Shape{4, 64, 128}, Shape{17, 130, 264}, Shape{259, 40, 96}}) {
+      list.push_back(simple(s, DType::kF32, w, {ActQuant::kNone, DType::kF32}));
+    }
+    list.push_back(simple({5, 70, 200}, DType::kBF16, w, {ActQuant::kNone, DType::kBF16}));
+    list.push_back(simple({2, 70, 200}, DType::kF16, w, {ActQuant::kNone, DType::kF16}));
+  }
+  for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
+    list.push_back(simple({6, 50, 200}, DType::kBF16, DType::kE4M3, {quant, DType::kBF16}));
+    list.push_back(simple({1, 50, 384}, DType::kF32, DType::kE4M3, {quant, DType::kF32}));
+  }
+  const Shape cut{7, 90, 150};
+  Case pieces = make_case("pieces_cut_blocks", LinearParams{},
+                          {{.desc = strided(DType::kF32, {cut.tokens, cut.k}, 170), .fill = fill_normal()},
+                           weight(DType::kE4M3, cut, 100, 60),
+                           output()});
+  pieces.operands[1].piece_rows = {1, 62, 27};
+  list.push_back(std::move(pieces));
+  list.push_back(make_case("zero_rows_of_x", LinearParams{ActQuant::kE4M3Group128Pow2, DType::kF32},
+                           {{.desc = {DType::kF32, {4, 256}}, .fill = fill_constant(0)},
+                            weight(DType::kE4M3, {4, 32, 256}),
+                            output()}));
+  return list;
+}
+
+}  // namespace tamis::cases
