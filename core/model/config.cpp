@@ -120,6 +120,8 @@ void read_indexer(JsonFields& fields, ModelConfig& config) {
   indexer.rope_interleave =
       fields.boolean_or("indexer_rope_interleave", config.family == ModelFamily::kGlmDsa);
   config.index_share_for_mtp = fields.boolean_or("index_share_for_mtp_iteration", false);
+  if (config.q_lora_rank == 0)
+    fields.fail_missing("q_lora_rank");  // the indexer's queries come from its latent
   if (indexer.head_dim < config.qk_rope_head_dim) {
     fields.fail_type("index_head_dim", fmt::format("at least qk_rope_head_dim {}", config.qk_rope_head_dim));
   }

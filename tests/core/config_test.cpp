@@ -181,6 +181,8 @@ TEST(Config, MlpLayerTypesWinOverFirstDense) {
 
 TEST(Config, NullsAreAbsent) {
   json document = tiny_v32();
+  document["architectures"] = {"DeepseekV3ForCausalLM"};
+  document["index_topk"] = nullptr;
   document["q_lora_rank"] = nullptr;
   document["rope_scaling"] = nullptr;
   document["quantization_config"] = nullptr;
@@ -264,9 +266,10 @@ TEST(ConfigErrors, Unsupported) {
 }
 
 TEST(ConfigErrors, MissingFields) {
-  for (const char* field : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                            "kv_lora_rank", "v_head_dim", "n_routed_experts", "num_experts_per_tok",
-                            "index_n_heads", "rms_norm_eps", "rope_theta", "first_k_dense_replace"}) {
+  for (const char* field :
+       {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "kv_lora_rank", "v_head_dim",
+        "n_routed_experts", "num_experts_per_tok", "q_lora_rank", "index_n_heads", "rms_norm_eps",
+        "rope_theta", "first_k_dense_replace"}) {
     expect_field_error(field, nullptr, StatusCode::kCorruptData, {"config.json", field, "missing"});
   }
 }
