@@ -296,6 +296,10 @@ TEST(ConfigErrors, TypesAndRanges) {
 TEST(ConfigErrors, Relations) {
   const StatusCode code = StatusCode::kCorruptData;
   expect_field_error("num_experts_per_tok", 9, code, {"num_experts_per_tok", "8 experts", "found 9"});
+  json many = tiny_v32();
+  many["num_hidden_layers"] = 1024;
+  many["n_routed_experts"] = 16384;
+  expect_error(parse(many), code, {"n_routed_experts", "1024 layers", "found 16384"});
   expect_field_error("n_group", 3, code, {"n_group", "divisor of 16"});
   expect_field_error("n_group", 16, code, {"n_group", "two experts"});
   expect_field_error("topk_group", 5, code, {"topk_group", "at most"});
