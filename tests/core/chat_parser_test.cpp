@@ -101,7 +101,8 @@ TEST(ChatParser, ReadsBackWhatTheEncoderWrites) {
        {{{"type", "function"},
          {"function", {{"name", "f"}, {"arguments", R"({"a": "<x>\n", "b": [1, {"c": 1e-05}]})"}}}},
         {{"type", "function"}, {"function", {{"name", "g"}, {"arguments", "{}"}}}}}}};
-  const Result<std::string> text = encode_chat(ordered_json::array({message}), {.thinking = true, .add_bos = false});
+  const Result<std::string> text =
+      encode_chat(ordered_json::array({message}), {.thinking = true, .add_bos = false});
   ASSERT_TRUE(text.ok()) << text.status().message();
   const Result<ChatMessage> parsed = parse_chat(*text, {.thinking = true});
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
