@@ -10,7 +10,9 @@ CaseOperand weight(std::int64_t h) { return {.desc = {DType::kF32, {h}}, .fill =
 
 Case with(std::string name, CaseOperand x, const RmsNormParams& params) {
   const std::int64_t h = x.desc.dim(1);
-  return make_case(std::move(name), params, {std::move(x), weight(h), output()});
+  Case c = make_case(std::move(name), params, {std::move(x), weight(h), output()});
+  if (params.out != DType::kF32) c.compare = compare_one_rounding;
+  return c;
 }
 
 }  // namespace

@@ -9,7 +9,10 @@ namespace tamis::cases {
 namespace {
 
 Case with(std::string name, CaseOperand x) {
-  return make_case(std::move(name), SiluMulParams{}, {std::move(x), output()});
+  const DType dtype = x.desc.dtype;
+  Case c = make_case(std::move(name), SiluMulParams{}, {std::move(x), output()});
+  if (dtype != DType::kF32) c.compare = compare_one_rounding;
+  return c;
 }
 
 }  // namespace
