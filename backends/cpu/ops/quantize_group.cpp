@@ -1,0 +1,57 @@
+// CPU row of quantize_group: per group, one pass for amax and one for the codes. Bound by the rounding to
+// e4m3.
+#include "core/ops/quantize_group/quantize_group.h"
+
+#include <cmath>
+
+#include "backends/cpu/kernels/common/rows.h"
+#include "backends/cpu/queue.h"
+
+namespace tamis::cpu {
+namespace {
+
+using namespace quantize_group_operand;
+
+std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
+  return thread_workspace_bytes(device, call[kX].desc.dim(-1));
+}
+
+// Divides the group in place and returns its scale. std::max keeps its first argument when the second is NaN.
+float scale_group(float* values, std::int64_t n, bool pow2) {
+  float amax = 0;
+  for (std::int64_t i = 0; i < n; ++i) amax = std::max(amax, std::fabs(values[i]));
+  const float scale = numeric::activation_scale(amax, pow2);
+  for (std::int64_t i = 0; i < n; ++i) values[i] /= scale;
+  return scale;
+}
+
+Status compute(const OpCall& call, const Scratch& scratch) {
+  const Tensor &x = call[kX], &codes = call[kCodes];
+  const auto& params = call.as<QuantizeGroupParams>();
+  const std::int64_t n = x.desc.dim(-1), group = params.group, groups = (n + group - 1) / group;
+  auto* scales = data<float>(call[kScales]);
+  for_each_row(x.desc, [&](std::int64_t r, int thread) {
+    float* row = thread_workspace(scratch, thread, n);
+    load_row(x, r, row);
+    // Row-major over [T, groups] and, with one group per head, over [T, h].
+    for (std::int64_t g = 0; g < groups; ++g) {
+      scales[r * groups + g] = scale_group(row + g * group, std::min(group, n - g * group), params.pow2);
+    }
+    store_row(codes, r, row);
+  });
+  return {};
+}
+
+constexpr KernelRow kRows[] = {{.name = "cpu.quantize_group.portable",
+                                .op = "quantize_group",
+                                .families = "portable",
+                                .numerics = {.invariance = Invariance::kBatch},
+                                .accepts = accepts_stored_weights,
+                                .workspace = workspace,
+                                .launch = launch<&compute>}};
+
+}  // namespace
+
+std::span<const KernelRow> rows_quantize_group() { return kRows; }
+
+}  // namespace tamis::cpu

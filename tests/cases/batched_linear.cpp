@@ -1,0 +1,78 @@
+// Cases of batched_linear: both weight orders, one and many heads, odd sizes, strides, every dtype, per-head
+// pieces that cut scale blocks (GLM-5 has 448 rows of kv_b per head), each act_quant.
+#include "core/ops/batched_linear/batched_linear.h"
+
+#include "tests/cases/rows.h"
+
+namespace tamis::cases {
+namespace {
+
+struct Shape {
+  std::int64_t tokens, heads, k, n;
+};
+
+CaseOperand weight(DType dtype, const Shape& s, bool kn) {
+  const std::initializer_list<std::int64_t> dims_kn{s.heads, s.k, s.n}, dims_nk{s.heads, s.n, s.k};
+  return {.desc = {dtype, kn ? dims_kn : dims_nk}, .fill = fill_normal(dtype == DType::kE4M3 ? 4.0 : 0.2)};
+}
+
+Case with(const Shape& s, DType x, DType w, const BatchedLinearParams& p) {
+  std::string name =
+      fmt::format("t{}_h{}_k{}_n{}_{}_{}_{}_{}_q{}", s.tokens, s.heads, s.k, s.n, dtype_name(x),
+                  dtype_name(w), dtype_name(p.out), p.w_is_kn ? "kn" : "nk", static_cast<int>(p.act_quant));
+  Case c = make_case(
+      std::move(name), p,
+      {strided_operand(x, {s.tokens, s.heads, s.k}, fill_normal()), weight(w, s, p.w_is_kn), output()});
+  if (p.out != DType::kF32) c.compare = compare_one_rounding;
+  return c;
+}
+
+// One piece per head, as slices of kv_b are. Each begins at row 96, column 72 of its tensor, so that its rows
+// and its columns both cross into the next scale block.
+Case per_head_pieces(bool kn) {
+  const Shape s = kn ? Shape{5, 7, 48, 130} : Shape{5, 7, 130, 48};
+  Case c = with(s, DType::kBF16, DType::kE4M3, {kn, ActQuant::kNone, DType::kBF16});
+  c.name = kn ? "piece_per_head_kn" : "piece_per_head_nk";
+  c.operands[1].piece_rows.assign(7, 48);
+  c.operands[1].first_row = 96;
+  c.operands[1].first_col = 72;
+  return c;
+}
+
+}  // namespace
+
+CaseList cases_batched_linear() {
+  CaseList list;
+  for (bool kn : {false, true}) {
+    for (DType w : {DType::kF32, DType::kBF16, DType::kF16, DType::kE4M3}) {
+      for (const Shape& s :
+           {Shape{1, 1, 1, 1}, Shape{3, 5, 33, 17}, Shape{4, 2, 64, 130}, Shape{131, 3, 40, 70}}) {
+        list.push_back(with(s, DType::kF32, w, {kn, ActQuant::kNone, DType::kF32}));
+      }
+      list.push_back(with({5, 3, 72, 31}, DType::kBF16, w, {kn, ActQuant::kNone, DType::kBF16}));
+      list.push_back(with({2, 3, 72, 65}, DType::kF16, w, {kn, ActQuant::kNone, DType::kF16}));
+    }
+    for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
+      list.push_back(with({6, 3, 200, 37}, DType::kBF16, DType::kE4M3, {kn, quant, DType::kBF16}));
+      list.push_back(with({1, 2, 129, 64}, DType::kF32, DType::kE4M3, {kn, quant, DType::kF32}));
+    }
+    list.push_back(with({1, 16, 128, 64}, DType::kBF16, DType::kE4M3, {kn, ActQuant::kNone, DType::kF32}));
+    list.push_back(per_head_pieces(kn));
+    // Sums of multiples of 1/64 are exact in fp32: equality, in any order of summation.
+    const Shape s{9, 3, 88, 29};
+    Case exact = with(s, DType::kF32, DType::kF32, {kn, ActQuant::kNone, DType::kF32});
+    exact.name = kn ? "exact_sums_kn" : "exact_sums_nk";
+    exact.operands[0].fill = poison_gaps(fill_exact());
+    exact.operands[1].fill = fill_exact();
+    exact.compare = compare_exact;
+    list.push_back(std::move(exact));
+  }
+  for (std::int64_t tokens : {1, 16, 128, 1024}) {
+    const BatchedLinearParams query{.w_is_kn = true, .out = DType::kBF16}, value{.out = DType::kBF16};
+    list.push_back(timed(with({tokens, 128, 128, 512}, DType::kBF16, DType::kE4M3, query)));
+    list.push_back(timed(with({tokens, 128, 512, 128}, DType::kBF16, DType::kE4M3, value)));
+  }
+  return list;
+}
+
+}  // namespace tamis::cases
