@@ -23,15 +23,13 @@ Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const SparseMlaParams*>(params);
   constexpr const char* kOp = "sparse_mla";
   TAMIS_RETURN_IF_ERROR(check_kv_cache(kOp, {p.format, p.c, p.r}, d[kCache]));
-  TAMIS_RETURN_IF_ERROR(check_out_dtype(kOp, p.out));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_latent", Elements::kActivation, {kAnyDim, kAnyDim, p.c}, d[kQLatent]));
+  TAMIS_RETURN_IF_ERROR(expect_act(kOp, "out", p.out));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_latent", d[kQLatent], {kActDTypes, {kAnySize, kAnySize, p.c}}));
   const std::int64_t tokens = d[kQLatent].dim(0), heads = d[kQLatent].dim(1);
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_rope", Elements::kActivation, {tokens, heads, p.r}, d[kQRope]));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "slots", Elements::kI32, {tokens, kAnyDim}, d[kSlots]));
-  if (wanted(d[kLength])) {
-    TAMIS_RETURN_IF_ERROR(expect(kOp, "length", Elements::kI32, {tokens}, d[kLength]));
-  }
-  if (wanted(d[kSink])) TAMIS_RETURN_IF_ERROR(expect(kOp, "sink", Elements::kF32, {heads}, d[kSink]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_rope", d[kQRope], {kActDTypes, {tokens, heads, p.r}}));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "slots", d[kSlots], {kI32Only, {tokens, kAnySize}}));
+  TAMIS_RETURN_IF_ERROR(expect_optional(kOp, "length", d[kLength], {kI32Only, {tokens}}));
+  TAMIS_RETURN_IF_ERROR(expect_optional(kOp, "sink", d[kSink], {kF32Only, {heads}}));
   TAMIS_RETURN_IF_ERROR(set_output(kOp, "out", {p.out, {tokens, heads, p.c}}, d[kOut]));
   const TensorDesc per_head(DType::kF32, {tokens, heads});
   TAMIS_RETURN_IF_ERROR(set_output(kOp, "lse", per_head, d[kLse]));

@@ -1,34 +1,21 @@
-// The portable loops are shaped for GCC 12's auto-vectoriser at SSE2. Measured at m 8, k 576, n 64 (nt) and m
-// 8, k 64, n 512 (nn_add) on one Zen 5 core, whose SSE2 peak without FMA is about 60 GFLOP/s: nt 30, nn_add
-// 47; OpenBLAS (AVX-512) 51 and 70. Register tiles of 2 x 2 and more defeat the vectoriser (8 to 15 GFLOP/s).
+// One Zen 5 core at m 8, k 576, n 64 (nt) and m 8, k 64, n 512 (nn_add): portable 40 and 47 GFLOP/s with
+// SSE2, OpenBLAS (AVX-512) 51 and 70; at m 128 portable the same, OpenBLAS 102 and 112. nn_add adds four rows
+// of b to a row of c at a time: GCC 12 vectorises that loop well, and tiles of several rows of c (fewer than
+// 11 GFLOP/s) not at all.
 #include "backends/cpu/kernels/common/gemm.h"
 
 #include <algorithm>
 
+#include "backends/cpu/kernels/common/tile_product.h"
+
 namespace tamis::cpu {
 namespace {
 
-constexpr int kLanes = 16;  // running sums of a dot product: four SSE registers hide the add latency
 constexpr std::int64_t kColumns = 128;  // of c at a time: half a KiB that stays in L1 over the whole of k
 
-float dot(const float* x, const float* y, std::int64_t n) {
-  float sums[kLanes] = {};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) sums[lane] += x[i + lane] * y[i + lane];
-  }
-  for (int lane = 0; i < n; ++i, ++lane) sums[lane] += x[i] * y[i];
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-  }
-  return sums[0];
-}
-
-// Rows of b in the outer loop: one stays in L1 while all rows of a pass by.
 void portable_nt(const SgemmShape& s, const float* a, const float* b, float* c) {
-  for (std::int64_t j = 0; j < s.n; ++j) {
-    for (std::int64_t i = 0; i < s.m; ++i) c[i * s.ldc + j] = dot(a + i * s.lda, b + j * s.ldb, s.k);
-  }
+  for (std::int64_t i = 0; i < s.m; ++i) std::fill_n(c + i * s.ldc, s.n, 0.0f);
+  add_product_portable(s, a, b, c);
 }
 
 // y += sum of four rows of b, added in order.
