@@ -24,6 +24,7 @@ constexpr IntRange kHeads{1, 4096};
 constexpr IntRange kHeadDim{1, 4096};
 constexpr IntRange kVocab{1, 1 << 24};
 constexpr IntRange kExperts{1, 1 << 14};
+constexpr std::int64_t kMaxExpertsInAll = 1 << 18;  // over all layers: each has six tensors
 constexpr IntRange kPositions{1, 1 << 30};
 constexpr NumberRange kEps{1e-12, 1e-2};
 
@@ -48,8 +49,9 @@ void read_family(JsonFields& fields, ModelConfig& config) {
     config.architecture = known.architecture;
     config.family = known.family;
     // Some V3.2 checkpoints present themselves as DeepseekV3; the indexer's fields tell.
-    if (known.family == ModelFamily::kDeepseekV3 && fields.has("index_topk"))
+    if (known.family == ModelFamily::kDeepseekV3 && fields.has("index_topk")) {
       config.family = ModelFamily::kDeepseekV32;
+    }
     return;
   }
   fields.fail(
@@ -83,7 +85,8 @@ void read_attention(JsonFields& fields, ModelConfig& config) {
     fields.fail(unsupported("{}: llama_4_scaling: expected null", fields.where()));
 }
 
-void read_moe(JsonFields& fields, MoeConfig& moe) {
+void read_moe(JsonFields& fields, ModelConfig& config) {
+  MoeConfig& moe = config.moe;
   moe.n_experts = fields.integer("n_routed_experts", kExperts);
   moe.n_shared = fields.integer_or("n_shared_experts", 0, {0, 64});
   moe.top_k = fields.integer("num_experts_per_tok", kExperts);
@@ -96,6 +99,10 @@ void read_moe(JsonFields& fields, MoeConfig& moe) {
   fields.expect_string("topk_method", "noaux_tc");
   if (!fields.status().ok()) return;
 
+  if (moe.n_experts * config.n_layers > kMaxExpertsInAll) {
+    fields.fail_type("n_routed_experts",
+                     fmt::format("at most {} in all {} layers", kMaxExpertsInAll, config.n_layers));
+  }
   if (moe.n_experts % moe.n_group != 0)
     fields.fail_type("n_group", fmt::format("a divisor of {}", moe.n_experts));
   const std::int64_t group_size = moe.n_experts / moe.n_group;
@@ -120,6 +127,8 @@ void read_indexer(JsonFields& fields, ModelConfig& config) {
   indexer.rope_interleave =
       fields.boolean_or("indexer_rope_interleave", config.family == ModelFamily::kGlmDsa);
   config.index_share_for_mtp = fields.boolean_or("index_share_for_mtp_iteration", false);
+  if (config.q_lora_rank == 0)
+    fields.fail_missing("q_lora_rank");  // the indexer's queries come from its latent
   if (indexer.head_dim < config.qk_rope_head_dim) {
     fields.fail_type("index_head_dim", fmt::format("at least qk_rope_head_dim {}", config.qk_rope_head_dim));
   }
@@ -204,7 +213,7 @@ Result<ModelConfig> parse_config(std::string_view text, std::string_view where,
   fields.expect_string("hidden_act", "silu");
   fields.expect_boolean("mlp_bias", false);
   read_attention(fields, config);
-  read_moe(fields, config.moe);
+  read_moe(fields, config);
   read_indexer(fields, config);
   read_rope(fields, config);
   read_norms(fields, options, config);

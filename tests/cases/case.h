@@ -66,7 +66,7 @@ struct CaseOperand {
 struct OperandResult {
   TensorDesc desc;
   std::vector<double> expected;
-  std::vector<std::byte> expected_bytes;  // state operands: the oracle's memory after the call
+  std::vector<std::byte> expected_bytes;  // state operands: the oracle's memory after the call, row-major
   std::vector<std::byte> actual;          // row-major, as the device wrote it
 };
 // Empty string: equal enough. Otherwise one line that names the operand, the index, expected and found.

@@ -181,6 +181,8 @@ TEST(Config, MlpLayerTypesWinOverFirstDense) {
 
 TEST(Config, NullsAreAbsent) {
   json document = tiny_v32();
+  document["architectures"] = {"DeepseekV3ForCausalLM"};
+  document["index_topk"] = nullptr;
   document["q_lora_rank"] = nullptr;
   document["rope_scaling"] = nullptr;
   document["quantization_config"] = nullptr;
@@ -264,9 +266,10 @@ TEST(ConfigErrors, Unsupported) {
 }
 
 TEST(ConfigErrors, MissingFields) {
-  for (const char* field : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                            "kv_lora_rank", "v_head_dim", "n_routed_experts", "num_experts_per_tok",
-                            "index_n_heads", "rms_norm_eps", "rope_theta", "first_k_dense_replace"}) {
+  for (const char* field :
+       {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "kv_lora_rank", "v_head_dim",
+        "n_routed_experts", "num_experts_per_tok", "q_lora_rank", "index_n_heads", "rms_norm_eps",
+        "rope_theta", "first_k_dense_replace"}) {
     expect_field_error(field, nullptr, StatusCode::kCorruptData, {"config.json", field, "missing"});
   }
 }
@@ -293,6 +296,10 @@ TEST(ConfigErrors, TypesAndRanges) {
 TEST(ConfigErrors, Relations) {
   const StatusCode code = StatusCode::kCorruptData;
   expect_field_error("num_experts_per_tok", 9, code, {"num_experts_per_tok", "8 experts", "found 9"});
+  json many = tiny_v32();
+  many["num_hidden_layers"] = 1024;
+  many["n_routed_experts"] = 16384;
+  expect_error(parse(many), code, {"n_routed_experts", "1024 layers", "found 16384"});
   expect_field_error("n_group", 3, code, {"n_group", "divisor of 16"});
   expect_field_error("n_group", 16, code, {"n_group", "two experts"});
   expect_field_error("topk_group", 5, code, {"topk_group", "at most"});

@@ -1,10 +1,14 @@
 // safetensors: what is accepted, and that every way to break a file gives the right code and says file,
 // tensor, expected and found.
+#include <unistd.h>
+
 #include <cstring>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 
 #include "core/checkpoint/safetensors.h"
+#include "core/checkpoint/safetensors_writer.h"
 
 namespace tamis {
 namespace {
@@ -139,6 +143,53 @@ TEST(SafetensorsErrors, OverlapsHolesAndTrailingBytes) {
 TEST(SafetensorsErrors, Files) {
   EXPECT_EQ(SafetensorsFile::open("/nonexistent/x").status().code(), StatusCode::kNotFound);
   EXPECT_EQ(SafetensorsFile::open("/").status().code(), StatusCode::kNotFound);
+}
+
+class SafetensorsWriter : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("tamis_writer_" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+    path_ = (folder_ / "out.safetensors").string();
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path folder_;
+  std::string path_;
+};
+
+TEST_F(SafetensorsWriter, RoundTrip) {
+  const std::vector<std::uint8_t> codes{1, 2, 3};
+  const std::vector<float> values{1.5f, -2.0f, 3.25f, 0.0f};
+  ASSERT_TRUE(
+      write_safetensors(path_, {{"codes", DType::kU8, {3}, std::as_bytes(std::span(codes))},
+                                {"värde \"x\"", DType::kF32, {2, 2}, std::as_bytes(std::span(values))},
+                                {"nothing", DType::kBF16, {0, 5}, {}}})
+          .ok());
+  const Result<SafetensorsFile> file = SafetensorsFile::open(path_);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  ASSERT_EQ(file->tensors().size(), 3u);
+  const CheckpointTensor* read = file->find("värde \"x\"");
+  ASSERT_NE(read, nullptr);
+  EXPECT_EQ(read->to_string(), "F32[2, 2]");
+  EXPECT_EQ(std::memcmp(read->bytes.data(), values.data(), 16), 0);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(read->bytes.data()) % 8, 0u);
+  EXPECT_EQ(std::memcmp(file->find("codes")->bytes.data(), codes.data(), 3), 0);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1) << "no temporary file stays";
+}
+
+TEST_F(SafetensorsWriter, Errors) {
+  const std::vector<float> values{1.0f, 2.0f};
+  const auto bytes = std::as_bytes(std::span(values));
+  const Status wrong_size = write_safetensors(path_, {{"a", DType::kF32, {3}, bytes}});
+  EXPECT_EQ(wrong_size.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(wrong_size.message().find("tensor a: expected the bytes of F32[3], found 8"), std::string::npos);
+  EXPECT_EQ(write_safetensors(path_, {{"a", DType::kF32, {-2}, bytes}}).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(write_safetensors(path_, {{"a", DType::kF32, {2}, bytes}, {"a", DType::kF32, {2}, bytes}}).code(),
+            StatusCode::kInvalidArgument);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_EQ(write_safetensors("/nonexistent/x", {{"a", DType::kF32, {2}, bytes}}).code(),
+            StatusCode::kNotFound);
 }
 
 }  // namespace

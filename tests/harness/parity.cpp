@@ -135,16 +135,20 @@ Status Run::launch(const KernelRow& row) {
   return queue_->sync();
 }
 
-Result<std::vector<std::byte>> Run::result(std::size_t i) {
-  TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory_[i]));
-  const TensorDesc& desc = operands_[i].desc;
+// The elements row-major, strides removed.
+std::vector<std::byte> pack(const TensorDesc& desc, std::byte* memory) {
   const std::size_t size = dtype_size(desc.dtype);
   std::vector<std::byte> packed(static_cast<std::size_t>(desc.elements()) * size);
-  cases::HostView view(desc, raw.data() + kGuard);
+  cases::HostView view(desc, memory);
   for (std::int64_t e = 0; e < desc.elements(); ++e) {
     std::memcpy(packed.data() + static_cast<std::size_t>(e) * size, view.address(e), size);
   }
   return packed;
+}
+
+Result<std::vector<std::byte>> Run::result(std::size_t i) {
+  TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory_[i]));
+  return pack(operands_[i].desc, raw.data() + kGuard);
 }
 
 Status Run::check_guards(const Guarded& memory, const std::string& what) {
@@ -201,8 +205,7 @@ Status run_oracle(const OpDef& op, const cases::Case& test_case, const HostInsta
     if (!operands[i].present()) continue;
     if (op.operands[i].role == Role::kOut) results[i].expected = oracle_call.out(static_cast<int>(i));
     if (op.operands[i].role == Role::kState) {
-      const std::byte* memory = operands[i].buffer->host();
-      results[i].expected_bytes.assign(memory, memory + operands[i].desc.span_bytes());
+      results[i].expected_bytes = pack(operands[i].desc, operands[i].buffer->host() + operands[i].offset);
     }
   }
   return {};

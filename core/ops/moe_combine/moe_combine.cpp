@@ -1,0 +1,46 @@
+#include "core/ops/moe_combine/moe_combine.h"
+
+#include <array>
+
+#include "core/ops/infer_checks.h"
+
+namespace tamis {
+namespace {
+
+using namespace moe_combine_operand;
+
+constexpr std::array<OperandDef, 5> kOperands{{{"y", Role::kIn},
+                                               {"row_of", Role::kIn},
+                                               {"weights", Role::kIn},
+                                               {"shared", Role::kIn, true},
+                                               {"out", Role::kOut}}};
+
+Status infer(const void* params, std::span<TensorDesc> d) {
+  const auto& p = *static_cast<const MoeCombineParams*>(params);
+  TAMIS_RETURN_IF_ERROR(expect_act("moe_combine", "out", p.out));
+  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "y", d[kY], {kActDTypes, {kAnySize, kAnySize}}));
+  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "row_of", d[kRowOf], {kI32Only, {kAnySize, kAnySize}}));
+  const std::int64_t tokens = d[kRowOf].dim(0), hidden = d[kY].dim(1);
+  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "weights", d[kWeights], {kF32Only, {tokens, d[kRowOf].dim(1)}}));
+  TAMIS_RETURN_IF_ERROR(expect_optional("moe_combine", "shared", d[kShared], {kActDTypes, {tokens, hidden}}));
+  return set_output("moe_combine", "out", {p.out, {tokens, hidden}}, d[kOut]);
+}
+
+double flops(const OpCall& call) {
+  return 2.0 * static_cast<double>(call[kRowOf].desc.elements()) * static_cast<double>(call[kY].desc.dim(1));
+}
+
+}  // namespace
+
+const OpDef op::moe_combine{
+    .name = "moe_combine",
+    .params_size = sizeof(MoeCombineParams),
+    .operands = kOperands,
+    .infer = infer,
+    .flops = flops,
+    .bytes = operand_bytes,
+    .decompose = nullptr,
+    .tolerance = {.f32 = 2e-6},
+};
+
+}  // namespace tamis
