@@ -75,12 +75,19 @@ Status compute(const OpCall& call, const Scratch& scratch) {
   return {};
 }
 
+// One Zen 5 core, k 128, C 512, R 64: 1 head 57 us a token against 23 of the portable row, 2 heads 57 against
+// 31, 8 heads 47 against 77.
+Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
+  return call[kQLatent].desc.dim(1) >= 4 ? accept() : reason::slower("fewer than 4 heads");
+}
+
 constexpr KernelRow kRows[] = {
     {.name = "cpu.sparse_mla.openblas",
      .op = "sparse_mla",
      .families = "openblas",
      .needs = {.all_of = kOpenBlas},
      .accepts = accepts,
+     .prefers = prefers_blas,
      .workspace = workspace,
      .launch = launch<&compute<kBlasGemm>>},
     {.name = "cpu.sparse_mla.portable",
