@@ -24,13 +24,13 @@ Status infer(const void* params, std::span<TensorDesc> d) {
   constexpr const char* kOp = "dense_mla";
   TAMIS_RETURN_IF_ERROR(check_kv_cache(kOp, {p.format, p.c, p.r}, d[kCache]));
   TAMIS_RETURN_IF_ERROR(check_page_size(kOp, p.page_size));
-  TAMIS_RETURN_IF_ERROR(expect_act(kOp, "out", p.out));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_latent", d[kQLatent], {kActDTypes, {kAnySize, kAnySize, p.c}}));
+  TAMIS_RETURN_IF_ERROR(check_out_dtype(kOp, p.out));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_latent", Elements::kActivation, {kAnyDim, kAnyDim, p.c}, d[kQLatent]));
   const std::int64_t tokens = d[kQLatent].dim(0), heads = d[kQLatent].dim(1);
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_rope", d[kQRope], {kActDTypes, {tokens, heads, p.r}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "page_table", d[kPageTable], {kI32Only, {kAnySize, kAnySize}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "seq_of_token", d[kSeqOfToken], {kI32Only, {tokens}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "ke", d[kKe], {kI32Only, {tokens}}));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_rope", Elements::kActivation, {tokens, heads, p.r}, d[kQRope]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "page_table", Elements::kI32, {kAnyDim, kAnyDim}, d[kPageTable]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "seq_of_token", Elements::kI32, {tokens}, d[kSeqOfToken]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "ke", Elements::kI32, {tokens}, d[kKe]));
   TAMIS_RETURN_IF_ERROR(set_output(kOp, "out", {p.out, {tokens, heads, p.c}}, d[kOut]));
   return set_output(kOp, "lse", {DType::kF32, {tokens, heads}}, d[kLse]);
 }

@@ -19,10 +19,10 @@ Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const KvGatherParams*>(params);
   TAMIS_RETURN_IF_ERROR(check_kv_cache("kv_gather", {p.format, p.c, p.r}, d[kCache]));
   TAMIS_RETURN_IF_ERROR(check_page_size("kv_gather", p.page_size));
-  TAMIS_RETURN_IF_ERROR(expect_act("kv_gather", "out", p.out));
+  TAMIS_RETURN_IF_ERROR(check_out_dtype("kv_gather", p.out));
   if (p.total <= 0) return invalid_argument("kv_gather: total must be positive, found {}", p.total);
-  TAMIS_RETURN_IF_ERROR(expect("kv_gather", "page_table", d[kPageTable], {kI32Only, {kAnySize, kAnySize}}));
-  TAMIS_RETURN_IF_ERROR(expect("kv_gather", "kv_len", d[kKvLen], {kI32Only, {d[kPageTable].dim(0)}}));
+  TAMIS_RETURN_IF_ERROR(expect("kv_gather", "page_table", Elements::kI32, {kAnyDim, kAnyDim}, d[kPageTable]));
+  TAMIS_RETURN_IF_ERROR(expect("kv_gather", "kv_len", Elements::kI32, {d[kPageTable].dim(0)}, d[kKvLen]));
   TAMIS_RETURN_IF_ERROR(set_output("kv_gather", "latent", {p.out, {p.total, p.c}}, d[kLatent]));
   return set_output("kv_gather", "k_rope", {p.out, {p.total, p.r}}, d[kKRope]);
 }

@@ -1,7 +1,8 @@
 // What every op that reads or writes the latent cache checks in infer().
 #pragma once
 
-#include "core/ops/infer_checks.h"
+#include "core/ops/checks.h"
+#include "core/ops/expect.h"
 #include "core/ops/ops.h"
 
 namespace tamis {

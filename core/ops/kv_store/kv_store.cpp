@@ -15,10 +15,10 @@ constexpr std::array<OperandDef, 4> kOperands{
 Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const KvStoreParams*>(params);
   TAMIS_RETURN_IF_ERROR(check_kv_cache("kv_store", {p.format, p.c, p.r}, d[kCache]));
-  TAMIS_RETURN_IF_ERROR(expect("kv_store", "latent", d[kLatent], {kActDTypes, {kAnySize, p.c}}));
+  TAMIS_RETURN_IF_ERROR(expect("kv_store", "latent", Elements::kActivation, {kAnyDim, p.c}, d[kLatent]));
   const std::int64_t tokens = d[kLatent].dim(0);
-  TAMIS_RETURN_IF_ERROR(expect("kv_store", "k_rope", d[kKRope], {kActDTypes, {tokens, p.r}}));
-  return expect("kv_store", "slot", d[kSlot], {kI32Only, {tokens}});
+  TAMIS_RETURN_IF_ERROR(expect("kv_store", "k_rope", Elements::kActivation, {tokens, p.r}, d[kKRope]));
+  return expect("kv_store", "slot", Elements::kI32, {tokens}, d[kSlot]);
 }
 
 double flops(const OpCall&) { return 0; }

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "core/ops/infer_checks.h"
+#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {
@@ -17,11 +17,11 @@ constexpr std::array<OperandDef, 6> kOperands{{{"a", Role::kIn},
                                                {"lse", Role::kOut}}};
 
 Status infer(const void*, std::span<TensorDesc> d) {
-  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "a", d[kA], {kActDTypes, {kAnySize, kAnySize, kAnySize}}));
+  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "a", Elements::kActivation, {kAnyDim, kAnyDim, kAnyDim}, d[kA]));
   const std::int64_t tokens = d[kA].dim(0), heads = d[kA].dim(1), dim = d[kA].dim(2);
-  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "b", d[kB], {kActDTypes, {tokens, heads, dim}}));
-  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "lse_a", d[kLseA], {kF32Only, {tokens, heads}}));
-  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "lse_b", d[kLseB], {kF32Only, {tokens, heads}}));
+  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "b", Elements::kActivation, {tokens, heads, dim}, d[kB]));
+  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "lse_a", Elements::kF32, {tokens, heads}, d[kLseA]));
+  TAMIS_RETURN_IF_ERROR(expect("merge_lse", "lse_b", Elements::kF32, {tokens, heads}, d[kLseB]));
   TAMIS_RETURN_IF_ERROR(set_output("merge_lse", "out", {d[kA].dtype, {tokens, heads, dim}}, d[kOut]));
   return set_output("merge_lse", "lse", {DType::kF32, {tokens, heads}}, d[kLse]);
 }

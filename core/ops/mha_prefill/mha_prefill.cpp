@@ -24,17 +24,18 @@ constexpr std::array<OperandDef, 10> kOperands{{{"q_nope", Role::kIn},
 Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const MhaPrefillParams*>(params);
   constexpr const char* kOp = "mha_prefill";
-  TAMIS_RETURN_IF_ERROR(expect_act(kOp, "out", p.out));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_nope", d[kQNope], {kActDTypes, {kAnySize, kAnySize, kAnySize}}));
+  constexpr Elements kAct = Elements::kActivation;
+  TAMIS_RETURN_IF_ERROR(check_out_dtype(kOp, p.out));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_nope", kAct, {kAnyDim, kAnyDim, kAnyDim}, d[kQNope]));
   const std::int64_t tokens = d[kQNope].dim(0), heads = d[kQNope].dim(1), nope = d[kQNope].dim(2);
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_rope", d[kQRope], {kActDTypes, {tokens, heads, kAnySize}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "k_nope", d[kKNope], {kActDTypes, {kAnySize, heads, nope}}));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "q_rope", kAct, {tokens, heads, kAnyDim}, d[kQRope]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "k_nope", kAct, {kAnyDim, heads, nope}, d[kKNope]));
   const std::int64_t keys = d[kKNope].dim(0);
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "k_rope", d[kKRope], {kActDTypes, {keys, d[kQRope].dim(2)}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "v", d[kV], {kActDTypes, {keys, heads, kAnySize}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "seq_of_token", d[kSeqOfToken], {kI32Only, {tokens}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "kv_len", d[kKvLen], {kI32Only, {kAnySize}}));
-  TAMIS_RETURN_IF_ERROR(expect(kOp, "ke", d[kKe], {kI32Only, {tokens}}));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "k_rope", kAct, {keys, d[kQRope].dim(2)}, d[kKRope]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "v", kAct, {keys, heads, kAnyDim}, d[kV]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "seq_of_token", Elements::kI32, {tokens}, d[kSeqOfToken]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "kv_len", Elements::kI32, {kAnyDim}, d[kKvLen]));
+  TAMIS_RETURN_IF_ERROR(expect(kOp, "ke", Elements::kI32, {tokens}, d[kKe]));
   TAMIS_RETURN_IF_ERROR(set_output(kOp, "out", {p.out, {tokens, heads, d[kV].dim(2)}}, d[kOut]));
   return set_output(kOp, "lse", {DType::kF32, {tokens, heads}}, d[kLse]);
 }

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "core/ops/infer_checks.h"
+#include "core/ops/checks.h"
+#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {
@@ -15,12 +16,12 @@ constexpr std::array<OperandDef, 4> kOperands{
 
 Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const MoeGroupedGemmParams*>(params);
-  TAMIS_RETURN_IF_ERROR(expect_act("moe_grouped_gemm", "out", p.out));
-  TAMIS_RETURN_IF_ERROR(expect("moe_grouped_gemm", "x", d[kX], {kActDTypes, {kAnySize, kAnySize}}));
-  const Expected weight{kMatrixDTypes, {kAnySize, kAnySize, d[kX].dim(1)}};
-  TAMIS_RETURN_IF_ERROR(expect("moe_grouped_gemm", "w", d[kWeight], weight));
+  TAMIS_RETURN_IF_ERROR(check_out_dtype("moe_grouped_gemm", p.out));
+  TAMIS_RETURN_IF_ERROR(expect("moe_grouped_gemm", "x", Elements::kActivation, {kAnyDim, kAnyDim}, d[kX]));
   TAMIS_RETURN_IF_ERROR(
-      expect("moe_grouped_gemm", "offsets", d[kOffsets], {kI32Only, {d[kWeight].dim(0) + 1}}));
+      expect("moe_grouped_gemm", "w", Elements::kMatrix, {kAnyDim, kAnyDim, d[kX].dim(1)}, d[kWeight]));
+  TAMIS_RETURN_IF_ERROR(
+      expect("moe_grouped_gemm", "offsets", Elements::kI32, {d[kWeight].dim(0) + 1}, d[kOffsets]));
   return set_output("moe_grouped_gemm", "y", {p.out, {d[kX].dim(0), d[kWeight].dim(1)}}, d[kY]);
 }
 
