@@ -79,8 +79,7 @@ Status compute(const OpCall& op_call, const Scratch& scratch) {
 }
 
 Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
-  const std::int64_t row = call[kQ].desc.dim(1) * call[kQ].desc.dim(2);
-  return row >= kMinBlasQuery ? accept() : reason::slower("Hi x Di is too small for sgemm");
+  return prefers_blas_tile(score_call(call).shape());
 }
 
 constexpr KernelRow kRows[] = {

@@ -65,4 +65,12 @@ Status check_queries(const char* op, const TensorDesc& q, const TensorDesc& w, c
 Status check_paging(const char* op, std::int64_t tokens, const TensorDesc& seq_of_token,
                     const TensorDesc& page_table);
 
+// Bytes of the cache that a step cannot see: it reads at most max_keys keys of each sequence of the page
+// table.
+struct CacheUse {
+  IndexFormat format;
+  std::int64_t page_size, max_keys;
+};
+double unseen_cache_bytes(const CacheUse& use, const TensorDesc& cache, const TensorDesc& page_table);
+
 }  // namespace tamis::indexer

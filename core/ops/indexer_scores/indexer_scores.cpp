@@ -20,6 +20,16 @@ Status indexer::check_paging(const char* op, std::int64_t tokens, const TensorDe
   return check({op, "page_table", DType::kI32, {kAnySize, kAnySize}}, page_table);
 }
 
+double indexer::unseen_cache_bytes(const CacheUse& use, const TensorDesc& cache,
+                                   const TensorDesc& page_table) {
+  const std::int64_t slots =
+      use.format == IndexFormat::kFp8Paged ? cache.dim(0) * use.page_size : cache.dim(0);
+  const std::int64_t seen = page_table.dim(0) * use.max_keys;
+  if (seen >= slots) return 0;
+  const double row = static_cast<double>(cache.elements()) / static_cast<double>(slots);
+  return static_cast<double>(slots - seen) * row * static_cast<double>(dtype_size(cache.dtype));
+}
+
 namespace {
 
 using namespace indexer_scores_operand;
@@ -80,20 +90,12 @@ double flops(const OpCall& call) {
          static_cast<double>(q.dim(2) + 1);
 }
 
-// Of a paged cache, the keys of the sequences in the step: at most max_keys each.
 double bytes(const OpCall& call) {
-  const TensorDesc& keys = call[kKeys].desc;
-  double total = operand_bytes(call);
-  if (call[kPageTable].present()) {
-    const double cache = static_cast<double>(keys.elements()) * static_cast<double>(dtype_size(keys.dtype));
-    const auto& p = call.as<IndexerScoresParams>();
-    const double slots = static_cast<double>(keys.dim(0)) *
-                         (p.format == IndexFormat::kFp8Paged ? static_cast<double>(p.page_size) : 1.0);
-    const double visible =
-        static_cast<double>(call[kPageTable].desc.dim(0)) * static_cast<double>(p.max_keys);
-    if (visible < slots) total -= cache * (1.0 - visible / slots);
-  }
-  return total;
+  const auto& p = call.as<IndexerScoresParams>();
+  const double total = operand_bytes(call);
+  if (!p.paged) return total;
+  return total - indexer::unseen_cache_bytes({p.format, p.page_size, p.max_keys}, call[kKeys].desc,
+                                             call[kPageTable].desc);
 }
 
 }  // namespace

@@ -18,10 +18,10 @@
 // Numerics: fp32 throughout (a unit that accumulates narrower states its bound). ReLU comes before the sum
 // over heads; relu(NaN) = 0, as max(x, 0) gives on every device. Scores of a key depend on the query, the key
 // and the key's position in its own sequence alone, so chunking a prompt or batching it otherwise gives the
-// same bits (rows marked kBatch). Visible ranges are cut to what exists; a visible key whose page is not
-// there scores -inf. All sizes and offsets are 64-bit: a cache or a score matrix may pass 2^31 elements.
-// FLOPs 2 T max_keys Hi (Di + 1), upper bound of what is visible.
-// Source: DeepSeek-V3.2 inference/{model,kernel}.py (Indexer, fp8_index), DeepGEMM fp8_mqa_logits.
+// same bits (rows marked kBatch). A visible key that is not there (beyond the key rows or the page table, on
+// a page that is not in the cache) scores -inf. All sizes and offsets are 64-bit: a cache or a score matrix
+// may pass 2^31 elements. FLOPs 2 T max_keys Hi (Di + 1), upper bound of what is visible. Source:
+// DeepSeek-V3.2 inference/{model,kernel}.py (Indexer, fp8_index), DeepGEMM fp8_mqa_logits.
 #pragma once
 
 #include "core/graph/graph.h"

@@ -78,6 +78,7 @@ Key find_key(const ScoreCall& call, const IndexCache& cache, const Visible& keys
     return key;
   }
   const std::int64_t row = keys.origin + position;
+  if (row >= call.keys.desc.dim(0)) return key;
   key.address = row_address(call.keys, row);
   if (call.key_scale.present()) key.scale = data<float>(call.key_scale)[row];
   return key;
@@ -151,14 +152,11 @@ void score_tile(const ScoreCall& call, const TileKernel& kernel, const Run& run,
 
 Visible visible(const ScoreCall& call, std::int64_t token) {
   Visible keys;
-  std::int64_t end = read_i32(call.ke, token);
+  const std::int64_t end = std::min(read_i32(call.ke, token), call.max_keys);
   if (call.paged) {
     keys.sequence = sequence_of(call.seq_of_token, token);
-    if (keys.sequence < 0 || keys.sequence >= call.page_table.desc.dim(0)) return {};
-    end = std::min({end, call.max_keys, call.page_table.desc.dim(1) * call.page_size});
   } else {
     keys.origin = call.ks.present() ? std::max<std::int64_t>(0, read_i32(call.ks, token)) : 0;
-    end = std::min({end, call.max_keys, call.keys.desc.dim(0)});
   }
   keys.keys = std::max<std::int64_t>(0, end - keys.origin);
   return keys;

@@ -32,7 +32,7 @@ struct ScoreCall {
 struct Visible {
   std::int64_t sequence = 0;  // paged: row of the page table
   std::int64_t origin = 0;    // ragged: key row of position 0
-  std::int64_t keys = 0;      // positions [0, keys) are seen; never beyond what exists
+  std::int64_t keys = 0;      // positions [0, keys) are seen, at most max_keys; not all of them need exist
 };
 Visible visible(const ScoreCall& call, std::int64_t token);
 

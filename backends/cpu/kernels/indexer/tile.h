@@ -10,6 +10,8 @@
 
 #include <cstdint>
 
+#include "core/base/reason.h"
+
 namespace tamis::cpu::indexer {
 
 // 128 keys x 128 dimensions x 4 bytes is 64 KB: in L2 with the queries of a token, and long enough that sgemm
@@ -39,11 +41,13 @@ struct TileKernel {
   std::int64_t (*scratch_floats)(const TileShape& shape);
 };
 
-// Hi x Di from which sgemm beats the portable loops (measured: 8 x 32 a little, 64 x 128 four times, 4 x 32
-// not).
-inline constexpr std::int64_t kMinBlasQuery = 256;
-
 extern const TileKernel kPortableTile;
 extern const TileKernel kBlasTile;
+
+// sgemm beats the portable loops from 256 query elements on (measured: 8 x 32 by a quarter, 64 x 128 four
+// times, 4 x 32 not). The choice looks at the model's sizes alone, so it never changes between steps.
+inline Reason prefers_blas_tile(const TileShape& shape) {
+  return shape.heads * shape.dim >= 256 ? accept() : reason::slower("Hi x Di is too small for sgemm");
+}
 
 }  // namespace tamis::cpu::indexer
