@@ -17,7 +17,9 @@ Case with(std::string name, CaseOperand x, const LayerNormParams& params) {
   const std::int64_t h = x.desc.dim(1);
   const CaseOperand weight{.desc = {DType::kF32, {h}}, .fill = fill_uniform(0.5, 1.5)};
   const CaseOperand bias{.desc = {DType::kF32, {h}}, .fill = fill_normal(0.5)};
-  return make_case(std::move(name), params, {std::move(x), weight, bias, output()});
+  Case c = make_case(std::move(name), params, {std::move(x), weight, bias, output()});
+  if (params.out != DType::kF32) c.compare = compare_one_rounding;
+  return c;
 }
 
 }  // namespace
@@ -42,6 +44,8 @@ CaseList cases_layer_norm() {
   list.push_back(with("width_1_gives_bias", {.desc = {DType::kF32, {3, 1}}, .fill = fill_normal()}, {}));
   list.push_back(with("mean_64_deviation_1", {.desc = {DType::kF32, {6, 128}}, .fill = fill_around(64)}, {}));
   list.push_back(with("tiny", {.desc = {DType::kF32, {4, 40}}, .fill = fill_normal(1e-3)}, {}));
+  list.push_back(timed(with("index_key_t4096", {.desc = {DType::kBF16, {4096, 128}}, .fill = fill_normal()},
+                            {1e-6f, DType::kBF16})));
   return list;
 }
 

@@ -10,7 +10,9 @@ CaseOperand weight(std::int64_t h) { return {.desc = {DType::kF32, {h}}, .fill =
 
 Case with(std::string name, CaseOperand x, const RmsNormParams& params) {
   const std::int64_t h = x.desc.dim(1);
-  return make_case(std::move(name), params, {std::move(x), weight(h), output()});
+  Case c = make_case(std::move(name), params, {std::move(x), weight(h), output()});
+  if (params.out != DType::kF32) c.compare = compare_one_rounding;
+  return c;
 }
 
 }  // namespace
@@ -38,6 +40,11 @@ CaseList cases_rms_norm() {
   list.push_back(
       with("eps_1e-2", {.desc = {DType::kF32, {4, 40}}, .fill = fill_normal(0.1)}, {1e-2f, DType::kF32}));
   list.push_back(with("large", {.desc = {DType::kF32, {4, 300}}, .fill = fill_normal(1e12)}, {}));
+  for (std::int64_t tokens : {1, 4096}) {
+    list.push_back(
+        timed(with(fmt::format("hidden_t{}", tokens),
+                   {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()}, {1e-6f, DType::kBF16})));
+  }
   return list;
 }
 

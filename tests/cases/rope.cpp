@@ -28,8 +28,11 @@ const char* pairing_name(RopePairing pairing) {
 
 Case with(std::string name, CaseOperand x, std::int64_t rotary, const RopeParams& params) {
   const CaseOperand positions{.desc = {DType::kI32, {x.desc.dim(0)}}, .fill = fill_ints(0, 163840)};
-  return make_case(fmt::format("{}_{}", name, pairing_name(params.pairing)), params,
-                   {std::move(x), positions, frequencies(rotary), output()});
+  const DType dtype = x.desc.dtype;
+  Case c = make_case(fmt::format("{}_{}", name, pairing_name(params.pairing)), params,
+                     {std::move(x), positions, frequencies(rotary), output()});
+  if (dtype != DType::kF32) c.compare = compare_one_rounding;
+  return c;
 }
 
 void add_pairing(RopePairing pairing, CaseList& list) {
@@ -72,6 +75,13 @@ CaseList cases_rope() {
   position_zero.operands[1].fill = fill_constant(0);
   position_zero.compare = compare_exact;
   list.push_back(std::move(position_zero));
+  for (std::int64_t tokens : {1, 4096}) {
+    list.push_back(timed(with(fmt::format("mla_query_t{}", tokens),
+                              {.desc = {DType::kBF16, {tokens, 128, 64}}, .fill = fill_normal()}, 64, {})));
+    list.push_back(timed(with(fmt::format("index_query_t{}", tokens),
+                              {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()}, 64,
+                              {RopePairing::kHalfSplit, 0})));
+  }
   return list;
 }
 

@@ -23,6 +23,40 @@ std::string first_difference(const char* name, const OperandResult& result) {
   return {};
 }
 
+std::string first_double_rounding(const OpDef& op, std::size_t operand, const OperandResult& result) {
+  double squares = 0;
+  std::int64_t finite = 0;
+  for (double e : result.expected) {
+    if (!std::isfinite(e)) continue;
+    squares += e * e;
+    ++finite;
+  }
+  const double rms = finite > 0 ? std::sqrt(squares / static_cast<double>(finite)) : 0.0;
+  for (std::size_t i = 0; i < result.expected.size(); ++i) {
+    const double want = result.expected[i], slack = op.tolerance.f32 * (std::fabs(want) + rms);
+    const double got =
+        load_element(result.desc.dtype, result.actual.data() + i * dtype_size(result.desc.dtype));
+    if (std::isnan(want) && std::isnan(got)) continue;
+    const double low = round_to(result.desc.dtype, want - slack),
+                 high = round_to(result.desc.dtype, want + slack);
+    if (got >= low && got <= high) continue;
+    return fmt::format("{}[{}]: expected {} rounded once to {}, [{}, {}], found {}",
+                       op.operands[operand].name, i, want, dtype_name(result.desc.dtype), low, high, got);
+  }
+  return {};
+}
+
+template <class F>
+std::string first_of_outputs(const OpCall& call, const std::vector<OperandResult>& results,
+                             F&& difference_of) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (call.op->operands[i].role != Role::kOut || !call.operands[i].present()) continue;
+    std::string difference = difference_of(i);
+    if (!difference.empty()) return difference;
+  }
+  return {};
+}
+
 }  // namespace
 
 TensorDesc padded(DType dtype, std::initializer_list<std::int64_t> shape, std::int64_t pad) {
@@ -52,12 +86,18 @@ CaseOperand strided_operand(DType dtype, std::initializer_list<std::int64_t> sha
 }
 
 std::string compare_exact(const OpCall& call, const std::vector<OperandResult>& results) {
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (call.op->operands[i].role != Role::kOut || !call.operands[i].present()) continue;
-    std::string difference = first_difference(call.op->operands[i].name, results[i]);
-    if (!difference.empty()) return difference;
-  }
-  return {};
+  return first_of_outputs(
+      call, results, [&](std::size_t i) { return first_difference(call.op->operands[i].name, results[i]); });
+}
+
+std::string compare_one_rounding(const OpCall& call, const std::vector<OperandResult>& results) {
+  return first_of_outputs(call, results,
+                          [&](std::size_t i) { return first_double_rounding(*call.op, i, results[i]); });
+}
+
+Case timed(Case test_case) {
+  test_case.perf = true;
+  return test_case;
 }
 
 }  // namespace tamis::cases

@@ -26,4 +26,12 @@ CaseOperand strided_operand(DType dtype, std::initializer_list<std::int64_t> sha
 // dtype (any NaN equals any NaN). The default comparison would let a second rounding or a truncation pass.
 std::string compare_exact(const OpCall& call, const std::vector<OperandResult>& results);
 
+// For float results: every element is one rounding away from a value within the op's fp32 tolerance of the
+// oracle's. The default comparison allows a whole unit of bf16 and f16, so a second rounding or a truncation
+// would pass it.
+std::string compare_one_rounding(const OpCall& call, const std::vector<OperandResult>& results);
+
+// A published model's shape: timed by bench, too big for the oracle.
+Case timed(Case test_case);
+
 }  // namespace tamis::cases

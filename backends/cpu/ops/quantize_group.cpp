@@ -1,9 +1,8 @@
-// CPU row of quantize_group: per group, one pass for amax and one for the codes. Bound by the rounding to
-// e4m3.
+// CPU row of quantize_group: per group, one pass for amax, one for the division, one for the codes. Bound by
+// the rounding to e4m3: integer arithmetic on every element.
 #include "core/ops/quantize_group/quantize_group.h"
 
-#include <cmath>
-
+#include "backends/cpu/kernels/common/group_codes.h"
 #include "backends/cpu/kernels/common/rows.h"
 #include "backends/cpu/queue.h"
 
@@ -14,15 +13,6 @@ using namespace quantize_group_operand;
 
 std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
   return thread_workspace_bytes(device, call[kX].desc.dim(-1));
-}
-
-// Divides the group in place and returns its scale. std::max keeps its first argument when the second is NaN.
-float scale_group(float* values, std::int64_t n, bool pow2) {
-  float amax = 0;
-  for (std::int64_t i = 0; i < n; ++i) amax = std::max(amax, std::fabs(values[i]));
-  const float scale = numeric::activation_scale(amax, pow2);
-  for (std::int64_t i = 0; i < n; ++i) values[i] /= scale;
-  return scale;
 }
 
 Status compute(const OpCall& call, const Scratch& scratch) {

@@ -59,4 +59,18 @@ inline Status check_absent(const char* op, const char* operand, const char* when
 Status check_index_cache(const char* op, IndexFormat format, std::int64_t page_size, std::int64_t dim,
                          const TensorDesc& cache);
 
+// q [T, Hi, Di] and w, q_scale [T, Hi] of the ops that score keys.
+Status check_queries(const char* op, const TensorDesc& q, const TensorDesc& w, const TensorDesc& q_scale);
+// seq_of_token [T] (optional) and page_table [n_seqs, max_pages].
+Status check_paging(const char* op, std::int64_t tokens, const TensorDesc& seq_of_token,
+                    const TensorDesc& page_table);
+
+// Bytes of the cache that a step cannot see: it reads at most max_keys keys of each sequence of the page
+// table.
+struct CacheUse {
+  IndexFormat format;
+  std::int64_t page_size, max_keys;
+};
+double unseen_cache_bytes(const CacheUse& use, const TensorDesc& cache, const TensorDesc& page_table);
+
 }  // namespace tamis::indexer

@@ -1,0 +1,53 @@
+// Scoring one token against a tile of keys: the arithmetic that indexer_scores and indexer_topk share, so
+// that both see the same bits.
+//
+// A tile is kTileKeys keys of one sequence whose first position is a multiple of kTileKeys. Column j of a
+// tile is always computed the same way, whatever the tile's other columns hold and whoever scores it. With
+// the tile borders fixed to positions, a score depends on (query, key, position) alone: not on the batch, the
+// chunk, the split of work or the number of threads. That is why the tile is always computed whole and never
+// cut to the visible keys.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/reason.h"
+
+namespace tamis::cpu::indexer {
+
+// 128 keys x 128 dimensions x 4 bytes is 64 KB: in L2 with the queries of a token, and long enough that sgemm
+// runs at 80 % of its speed on large matrices. Longer tiles waste more on the last, partly visible one.
+inline constexpr std::int64_t kTileKeys = 128;
+inline constexpr std::int64_t kHeadBlock = 4;  // queries are padded to this many heads with zeros
+
+constexpr std::int64_t padded_heads(std::int64_t heads) {
+  return (heads + kHeadBlock - 1) / kHeadBlock * kHeadBlock;
+}
+
+struct TileShape {
+  std::int64_t heads, dim;
+};
+
+// One token: q[padded heads, dim] and w'[padded heads] in f32. Padding heads are zero.
+struct Query {
+  const float* q;
+  const float* weights;
+};
+
+struct TileKernel {
+  // Puts the widened key of a column where score() wants it, in tile[kTileKeys * dim].
+  void (*place)(const float* key, const TileShape& shape, std::int64_t column, float* tile);
+  // out[j] = Σ_h w'[h] · relu(q[h] · key[j]) for all kTileKeys columns, heads summed in order.
+  void (*score)(const Query& query, const TileShape& shape, const float* tile, float* scratch, float* out);
+  std::int64_t (*scratch_floats)(const TileShape& shape);
+};
+
+extern const TileKernel kPortableTile;
+extern const TileKernel kBlasTile;
+
+// sgemm beats the portable loops from 256 query elements on (measured: 8 x 32 by a quarter, 64 x 128 four
+// times, 4 x 32 not). The choice looks at the model's sizes alone, so it never changes between steps.
+inline Reason prefers_blas_tile(const TileShape& shape) {
+  return shape.heads * shape.dim >= 256 ? accept() : reason::slower("Hi x Di is too small for sgemm");
+}
+
+}  // namespace tamis::cpu::indexer

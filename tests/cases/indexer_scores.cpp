@@ -1,0 +1,149 @@
+// Cases of indexer_scores: every key format and dtype pair, sizes around the key tile, several sequences,
+// padding, chunks, absent pages, garbage behind the visible keys, negative weights, ReLU before the head sum,
+// NaN.
+#include "core/ops/indexer_scores/indexer_scores.h"
+
+#include <cmath>
+
+#include "tests/cases/indexer_data.h"
+
+namespace tamis::cases {
+namespace {
+
+using namespace indexer_scores_operand;
+
+Case paged(std::string name, const IndexerShape& s) {
+  const IndexerScoresParams params{s.format, true, s.page_size, 0.125f, s.max_keys};
+  return make_case(
+      std::move(name), params,
+      {queries(s), head_weights(s), s.q_dtype == DType::kE4M3 ? query_scales(s) : absent(),
+       index_cache(s, false), absent(), sequences(s), page_table(s), absent(), visible_keys(s), output()});
+}
+
+struct Ragged {
+  std::int64_t tokens, heads, dim, rows;
+  DType q, k;
+};
+
+// Three sequences of rows/3 keys; tokens walk through them, the last one of each seeing all of its sequence.
+Case ragged(const Ragged& s) {
+  const IndexerScoresParams params{IndexFormat::kExact, false, 1, 0.25f, s.rows};
+  const std::int64_t length = s.rows / 3;
+  std::vector<double> ks, ke;
+  for (std::int64_t t = 0; t < s.tokens; ++t) {
+    const std::int64_t sequence = t * 3 / s.tokens;
+    ks.push_back(static_cast<double>(sequence * length));
+    ke.push_back(static_cast<double>(sequence * length + length - (s.tokens - 1 - t) % 3 * (length / 4)));
+  }
+  const bool fp8 = s.k == DType::kE4M3;
+  return make_case(
+      fmt::format("ragged_t{}_h{}_d{}_s{}_{}_{}", s.tokens, s.heads, s.dim, s.rows, dtype_name(s.q),
+                  dtype_name(s.k)),
+      params,
+      {{.desc = {s.q, {s.tokens, s.heads, s.dim}}, .fill = fill_normal()},
+       {.desc = {DType::kF32, {s.tokens, s.heads}}, .fill = fill_normal()},
+       absent(),
+       {.desc = {s.k, {s.rows, s.dim}}, .fill = fill_normal()},
+       fp8 ? CaseOperand{.desc = {DType::kF32, {s.rows}}, .fill = fill_uniform(0.01, 2)} : absent(),
+       absent(),
+       absent(),
+       {.desc = {DType::kI32, {s.tokens}}, .fill = fill_values(ks)},
+       {.desc = {DType::kI32, {s.tokens}}, .fill = fill_values(ke)},
+       output()});
+}
+
+void add_paged(CaseList& list) {
+  for (IndexFormat format : {IndexFormat::kExact, IndexFormat::kFp8Paged}) {
+    const bool fp8 = format == IndexFormat::kFp8Paged;
+    for (std::int64_t keys : {1, 127, 128, 129, 300}) {
+      IndexerShape s{
+          .tokens = 5, .heads = 8, .dim = 32, .keys = keys, .format = format, .max_keys = keys + 9};
+      if (fp8) s.q_dtype = DType::kE4M3;
+      list.push_back(paged(fmt::format("{}_keys{}", fp8 ? "fp8" : "exact", keys), s));
+    }
+    IndexerShape model{.tokens = 3, .heads = 64, .dim = 128, .keys = 150, .format = format, .max_keys = 160};
+    IndexerShape odd{
+        .tokens = 37, .heads = 3, .dim = 7, .keys = 140, .sequences = 4, .page_size = 5, .format = format};
+    IndexerShape one{
+        .tokens = 1, .heads = 1, .dim = 1, .keys = 3, .page_size = 1, .format = format, .max_keys = 3};
+    odd.max_keys = 144;
+    if (fp8) model.q_dtype = odd.q_dtype = DType::kE4M3;
+    const char* name = fp8 ? "fp8" : "exact";
+    list.push_back(paged(fmt::format("{}_model_sizes", name), model));
+    list.push_back(paged(fmt::format("{}_odd_sizes_four_sequences", name), odd));
+    list.push_back(paged(fmt::format("{}_one_of_each", name), one));
+    IndexerShape many{.tokens = 70, .heads = 4, .dim = 16, .keys = 260, .sequences = 3, .format = format};
+    many.max_keys = 200;  // the last visible keys have no column
+    list.push_back(paged(fmt::format("{}_many_tokens_cut_by_max_keys", name), many));
+  }
+  for (DType q : {DType::kF32, DType::kBF16, DType::kF16, DType::kE4M3}) {
+    for (DType cache : {DType::kF32, DType::kBF16}) {
+      IndexerShape s{
+          .tokens = 4, .heads = 5, .dim = 24, .keys = 40, .q_dtype = q, .cache_dtype = cache, .max_keys = 40};
+      list.push_back(paged(fmt::format("exact_{}_{}", dtype_name(q), dtype_name(cache)), s));
+    }
+  }
+}
+
+void add_ragged(CaseList& list) {
+  for (DType k : {DType::kF32, DType::kBF16, DType::kF16, DType::kE4M3}) {
+    list.push_back(ragged({9, 4, 32, 400, DType::kF32, k}));
+    list.push_back(ragged({6, 3, 9, 61, k, k}));
+  }
+  list.push_back(ragged({50, 8, 16, 900, DType::kF32, DType::kF32}));
+  Case bare = ragged({6, 4, 8, 60, DType::kF32, DType::kE4M3});
+  bare.name = "ragged_no_ks_no_scales";
+  bare.operands[kKeyScale] = bare.operands[kKs] = absent();
+  list.push_back(bare);
+  Case cut = ragged({8, 4, 8, 60, DType::kF32, DType::kF32});
+  cut.name = "ragged_bounds_are_cut";
+  cut.operands[kKs].fill = fill_values({-5, 0, 59, 60, 70, 2147483647, -2147483648.0, 10});
+  cut.operands[kKe].fill = fill_values({60, 61, 2147483647, 60, 80, -1, 25, -2147483648.0});
+  list.push_back(cut);
+  Case rows = ragged({7, 4, 16, 90, DType::kBF16, DType::kF32});
+  rows.name = "ragged_strided";
+  TensorDesc& q = rows.operands[kQ].desc;
+  q.strides = {4 * 16 + 50, 21, 1, 0};
+  rows.operands[kWeights].desc = strided(DType::kF32, {7, 4}, 11);
+  rows.operands[kKeys].desc = strided(DType::kF32, {90, 16}, 19);
+  list.push_back(rows);
+}
+
+void add_traps(CaseList& list) {
+  IndexerShape s{.tokens = 40, .heads = 4, .dim = 16, .keys = 200, .sequences = 2, .max_keys = 210};
+  Case garbage = paged("garbage_sequences_and_pages", s);
+  garbage.operands[kSeqOfToken].fill = fill_values({0, 1, 2, -1, 2147483647, 1, 0});
+  garbage.operands[kPageTable].fill = fill_values({3, -1, 0, 2147483647, 5, 1000, -2147483648.0, 2, 1});
+  list.push_back(garbage);
+  Case padding = paged("only_padding", s);
+  padding.operands[kKe].fill = fill_values({0, -1, -2147483648.0});
+  list.push_back(padding);
+  Case beyond = paged("ke_beyond_the_page_table", s);
+  beyond.operands[kKe].fill = fill_values({2147483647, 209, 500});
+  list.push_back(beyond);
+  // A key that one head likes and another dislikes as much: 1, not 0, if ReLU comes before the head sum.
+  IndexerShape two{.tokens = 2, .heads = 2, .dim = 8, .keys = 20, .max_keys = 20};
+  Case relu = paged("relu_before_head_sum", two);
+  relu.operands[kQ].fill = fill_values({1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1});
+  relu.operands[kWeights].fill = fill_constant(1);
+  list.push_back(relu);
+  Case negative = paged("all_weights_negative", s);
+  negative.operands[kWeights].fill = fill_uniform(-2, -0.5);
+  list.push_back(negative);
+  Case nan = paged("nan_query_counts_as_zero_nan_weight_does_not", two);
+  nan.operands[kQ].fill = fill_values({NAN, 1, 1, 1, 1, 1, 1, 1, 0.5, 1, 1, 1, 1, 1, 1, -1});
+  nan.operands[kWeights].fill = fill_values({1, 2, NAN, 1});
+  list.push_back(nan);
+}
+
+}  // namespace
+
+CaseList cases_indexer_scores() {
+  CaseList list;
+  add_paged(list);
+  add_ragged(list);
+  add_traps(list);
+  return list;
+}
+
+}  // namespace tamis::cases
