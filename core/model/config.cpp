@@ -49,8 +49,9 @@ void read_family(JsonFields& fields, ModelConfig& config) {
     config.architecture = known.architecture;
     config.family = known.family;
     // Some V3.2 checkpoints present themselves as DeepseekV3; the indexer's fields tell.
-    if (known.family == ModelFamily::kDeepseekV3 && fields.has("index_topk"))
+    if (known.family == ModelFamily::kDeepseekV3 && fields.has("index_topk")) {
       config.family = ModelFamily::kDeepseekV32;
+    }
     return;
   }
   fields.fail(

@@ -16,9 +16,10 @@ constexpr const char* kDeepseekV3 = R"({
   "n_routed_experts": 256, "n_shared_experts": 1, "num_experts_per_tok": 8, "n_group": 8, "topk_group": 4,
   "scoring_func": "sigmoid", "topk_method": "noaux_tc", "norm_topk_prob": true, "routed_scaling_factor": 2.5,
   "first_k_dense_replace": 3, "moe_layer_freq": 1, "rms_norm_eps": 1e-6, "max_position_embeddings": 163840,
-  "rope_theta": 10000, "rope_scaling": {"type": "yarn", "factor": 40, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0,
-    "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096},
-  "bos_token_id": 0, "eos_token_id": 1, "tie_word_embeddings": false, "hidden_act": "silu", "attention_bias": false,
+  "rope_theta": 10000, "rope_scaling": {"type": "yarn", "factor": 40, "beta_fast": 32, "beta_slow": 1,
+    "mscale": 1.0, "mscale_all_dim": 1.0, "original_max_position_embeddings": 4096},
+  "bos_token_id": 0, "eos_token_id": 1, "tie_word_embeddings": false, "hidden_act": "silu",
+  "attention_bias": false,
   "quantization_config": {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128],
     "activation_scheme": "dynamic"}
 })";
@@ -26,7 +27,8 @@ constexpr const char* kDeepseekV3 = R"({
 // DeepSeek-V3.2 is DeepSeek-V3 with these fields.
 constexpr const char* kDeepseekV32Patch = R"({
   "architectures": ["DeepseekV32ForCausalLM"], "model_type": "deepseek_v32",
-  "index_n_heads": 64, "index_head_dim": 128, "index_topk": 2048, "quantization_config": {"scale_fmt": "ue8m0"}
+  "index_n_heads": 64, "index_head_dim": 128, "index_topk": 2048,
+  "quantization_config": {"scale_fmt": "ue8m0"}
 })";
 
 constexpr const char* kGlm5 = R"({

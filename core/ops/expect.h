@@ -8,7 +8,8 @@
 
 namespace tamis {
 
-enum class Elements : std::uint8_t { kActivation, kF32, kI32 };
+// kMatrix: what weights of rank >= 2 are stored in.
+enum class Elements : std::uint8_t { kActivation, kF32, kI32, kMatrix };
 
 inline constexpr std::int64_t kAnyDim = -1;
 
@@ -17,6 +18,7 @@ inline bool has_elements(Elements elements, DType dtype) {
     case Elements::kActivation: return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
     case Elements::kF32: return dtype == DType::kF32;
     case Elements::kI32: return dtype == DType::kI32;
+    case Elements::kMatrix: return has_elements(Elements::kActivation, dtype) || dtype == DType::kE4M3;
   }
   return false;
 }
@@ -25,7 +27,7 @@ inline bool has_elements(Elements elements, DType dtype) {
 inline Status expect(const char* op, const char* operand, Elements elements,
                      std::initializer_list<std::int64_t> dims, const TensorDesc& found) {
   bool good = has_elements(elements, found.dtype) && found.rank == static_cast<int>(dims.size());
-  const char* const names[] = {"f32, bf16 or f16", "f32", "i32"};
+  const char* const names[] = {"f32, bf16 or f16", "f32", "i32", "f32, bf16, f16 or e4m3"};
   std::string shape = names[static_cast<int>(elements)];
   const char* separator = " [";
   int axis = 0;
@@ -36,6 +38,12 @@ inline Status expect(const char* op, const char* operand, Elements elements,
     ++axis;
   }
   return good ? Status{} : shape_error(op, operand, shape + "]", found);
+}
+
+// The same for an optional operand: absent is fine, too.
+inline Status expect_optional(const char* op, const char* operand, Elements elements,
+                              std::initializer_list<std::int64_t> dims, const TensorDesc& found) {
+  return found.rank == 0 ? Status{} : expect(op, operand, elements, dims, found);
 }
 
 }  // namespace tamis

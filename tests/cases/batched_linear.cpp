@@ -20,13 +20,15 @@ Case with(const Shape& s, DType x, DType w, const BatchedLinearParams& p) {
   std::string name =
       fmt::format("t{}_h{}_k{}_n{}_{}_{}_{}_{}_q{}", s.tokens, s.heads, s.k, s.n, dtype_name(x),
                   dtype_name(w), dtype_name(p.out), p.w_is_kn ? "kn" : "nk", static_cast<int>(p.act_quant));
-  return make_case(
+  Case c = make_case(
       std::move(name), p,
       {strided_operand(x, {s.tokens, s.heads, s.k}, fill_normal()), weight(w, s, p.w_is_kn), output()});
+  if (p.out != DType::kF32) c.compare = compare_one_rounding;
+  return c;
 }
 
-// One piece per head, as a slice of kv_b gives it: 48 rows of every 112 from row 64 on, so that pieces and
-// blocks of 128 rows never line up.
+// One piece per head, as slices of kv_b are. Each begins at row 96, column 72 of its tensor, so that its rows
+// and its columns both cross into the next scale block.
 Case per_head_pieces(bool kn) {
   const Shape s = kn ? Shape{5, 7, 48, 130} : Shape{5, 7, 130, 48};
   Case c = with(s, DType::kBF16, DType::kE4M3, {kn, ActQuant::kNone, DType::kBF16});
@@ -64,6 +66,11 @@ CaseList cases_batched_linear() {
     exact.operands[1].fill = fill_exact();
     exact.compare = compare_exact;
     list.push_back(std::move(exact));
+  }
+  for (std::int64_t tokens : {1, 16, 128, 1024}) {
+    const BatchedLinearParams query{.w_is_kn = true, .out = DType::kBF16}, value{.out = DType::kBF16};
+    list.push_back(timed(with({tokens, 128, 128, 512}, DType::kBF16, DType::kE4M3, query)));
+    list.push_back(timed(with({tokens, 128, 512, 128}, DType::kBF16, DType::kE4M3, value)));
   }
   return list;
 }

@@ -44,6 +44,8 @@ CaseList cases_layer_norm() {
   list.push_back(with("width_1_gives_bias", {.desc = {DType::kF32, {3, 1}}, .fill = fill_normal()}, {}));
   list.push_back(with("mean_64_deviation_1", {.desc = {DType::kF32, {6, 128}}, .fill = fill_around(64)}, {}));
   list.push_back(with("tiny", {.desc = {DType::kF32, {4, 40}}, .fill = fill_normal(1e-3)}, {}));
+  list.push_back(timed(with("index_key_t4096", {.desc = {DType::kBF16, {4096, 128}}, .fill = fill_normal()},
+                            {1e-6f, DType::kBF16})));
   return list;
 }
 

@@ -56,7 +56,8 @@ void add_rule(bool pow2, CaseList& list) {
                       plain(2, 8, fill_values({-0.0, 0.0, 0x1p-149, -0x1p-149})), {4, pow2}));
   list.push_back(
       with("nan_and_inf_stay_in_their_group",
-           plain(2, 96, plant(fill_normal(), {{3, NAN}, {40, INFINITY}, {64, -INFINITY}, {100, NAN}})),
+           plain(2, 96,
+                 plant(fill_normal(), {{3, NAN}, {40, INFINITY}, {64, -INFINITY}, {126, 50.0}, {127, NAN}})),
            {32, pow2}));
   list.push_back(with("largest_floats", plain(1, 8, fill_values({3.4e38, -3.4e38, 1e38, 1e30})), {4, pow2}));
 }
@@ -67,6 +68,13 @@ CaseList cases_quantize_group() {
   CaseList list;
   add_rule(true, list);
   add_rule(false, list);
+  for (std::int64_t tokens : {1, 4096}) {
+    list.push_back(
+        timed(with(fmt::format("index_query_t{}", tokens),
+                   {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()}, {128, true})));
+    list.push_back(timed(with(fmt::format("hidden_t{}", tokens),
+                              {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()}, {128, true})));
+  }
   return list;
 }
 

@@ -75,6 +75,13 @@ CaseList cases_rope() {
   position_zero.operands[1].fill = fill_constant(0);
   position_zero.compare = compare_exact;
   list.push_back(std::move(position_zero));
+  for (std::int64_t tokens : {1, 4096}) {
+    list.push_back(timed(with(fmt::format("mla_query_t{}", tokens),
+                              {.desc = {DType::kBF16, {tokens, 128, 64}}, .fill = fill_normal()}, 64, {})));
+    list.push_back(timed(with(fmt::format("index_query_t{}", tokens),
+                              {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()}, 64,
+                              {RopePairing::kHalfSplit, 0})));
+  }
   return list;
 }
 

@@ -95,4 +95,9 @@ std::string compare_one_rounding(const OpCall& call, const std::vector<OperandRe
                           [&](std::size_t i) { return first_double_rounding(*call.op, i, results[i]); });
 }
 
+Case timed(Case test_case) {
+  test_case.perf = true;
+  return test_case;
+}
+
 }  // namespace tamis::cases

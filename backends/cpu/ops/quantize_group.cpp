@@ -1,5 +1,5 @@
-// CPU row of quantize_group: per group, one pass for amax and one for the codes. Bound by the rounding to
-// e4m3.
+// CPU row of quantize_group: per group, one pass for amax, one for the division, one for the codes. Bound by
+// the rounding to e4m3: integer arithmetic on every element.
 #include "core/ops/quantize_group/quantize_group.h"
 
 #include "backends/cpu/kernels/common/group_codes.h"

@@ -1,6 +1,6 @@
-// CPU row of rope: per token, the sines and cosines of its R / 2 angles once for all heads (double, so that
-// the range reduction is exact: about 40 ns each), then one fused pass per head. Bound by memory from about 8
-// heads on.
+// CPU row of rope: per token, the sines and cosines of its R / 2 angles once for all heads (in double, so
+// that the range reduction is exact), then one pass per head. 3 FLOPs per rotated element against 4 bytes
+// moved in bf16: bound by memory and conversion once h R rotated elements outweigh R calls of sin and cos.
 #include "core/ops/rope/rope.h"
 
 #include "backends/cpu/kernels/common/rotary.h"

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "core/ops/infer_checks.h"
+#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {
@@ -12,7 +12,7 @@ using namespace argmax_operand;
 constexpr std::array<OperandDef, 2> kOperands{{{"logits", Role::kIn}, {"token", Role::kOut}}};
 
 Status infer(const void*, std::span<TensorDesc> d) {
-  TAMIS_RETURN_IF_ERROR(expect("argmax", "logits", d[kLogits], {kActDTypes, {kAnySize, kAnySize}}));
+  TAMIS_RETURN_IF_ERROR(expect("argmax", "logits", Elements::kActivation, {kAnyDim, kAnyDim}, d[kLogits]));
   if (d[kLogits].dim(1) < 1) return shape_error("argmax", "logits", "at least one column", d[kLogits]);
   return set_output("argmax", "token", {DType::kI32, {d[kLogits].dim(0)}}, d[kToken]);
 }

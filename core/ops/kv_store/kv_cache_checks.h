@@ -1,6 +1,7 @@
 // What every op that reads or writes the latent cache checks in infer().
 #pragma once
 
+#include "core/ops/checks.h"
 #include "core/ops/expect.h"
 #include "core/ops/ops.h"
 
@@ -30,11 +31,6 @@ inline Status check_kv_cache(const char* op, const KvLayout& layout, const Tenso
 inline Status check_page_size(const char* op, std::int64_t page_size) {
   if (page_size > 0) return {};
   return invalid_argument("{}: page_size must be positive, found {}", op, page_size);
-}
-
-inline Status check_out_dtype(const char* op, DType out) {
-  if (has_elements(Elements::kActivation, out)) return {};
-  return invalid_argument("{}: out must be f32, bf16 or f16, found {}", op, dtype_name(out));
 }
 
 }  // namespace tamis

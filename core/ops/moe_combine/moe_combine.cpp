@@ -2,7 +2,8 @@
 
 #include <array>
 
-#include "core/ops/infer_checks.h"
+#include "core/ops/checks.h"
+#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {
@@ -17,12 +18,14 @@ constexpr std::array<OperandDef, 5> kOperands{{{"y", Role::kIn},
 
 Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const MoeCombineParams*>(params);
-  TAMIS_RETURN_IF_ERROR(expect_act("moe_combine", "out", p.out));
-  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "y", d[kY], {kActDTypes, {kAnySize, kAnySize}}));
-  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "row_of", d[kRowOf], {kI32Only, {kAnySize, kAnySize}}));
+  TAMIS_RETURN_IF_ERROR(check_out_dtype("moe_combine", p.out));
+  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "y", Elements::kActivation, {kAnyDim, kAnyDim}, d[kY]));
+  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "row_of", Elements::kI32, {kAnyDim, kAnyDim}, d[kRowOf]));
   const std::int64_t tokens = d[kRowOf].dim(0), hidden = d[kY].dim(1);
-  TAMIS_RETURN_IF_ERROR(expect("moe_combine", "weights", d[kWeights], {kF32Only, {tokens, d[kRowOf].dim(1)}}));
-  TAMIS_RETURN_IF_ERROR(expect_optional("moe_combine", "shared", d[kShared], {kActDTypes, {tokens, hidden}}));
+  TAMIS_RETURN_IF_ERROR(
+      expect("moe_combine", "weights", Elements::kF32, {tokens, d[kRowOf].dim(1)}, d[kWeights]));
+  TAMIS_RETURN_IF_ERROR(
+      expect_optional("moe_combine", "shared", Elements::kActivation, {tokens, hidden}, d[kShared]));
   return set_output("moe_combine", "out", {p.out, {tokens, hidden}}, d[kOut]);
 }
 

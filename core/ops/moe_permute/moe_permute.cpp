@@ -3,7 +3,7 @@
 #include <array>
 #include <limits>
 
-#include "core/ops/infer_checks.h"
+#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {
@@ -18,13 +18,15 @@ constexpr std::array<OperandDef, 5> kOperands{{{"x", Role::kIn},
 
 Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const MoePermuteParams*>(params);
-  if (p.n_experts < 1) return invalid_argument("moe_permute: n_experts is {}, expected at least 1", p.n_experts);
-  TAMIS_RETURN_IF_ERROR(expect("moe_permute", "x", d[kX], {kActDTypes, {kAnySize, kAnySize}}));
+  if (p.n_experts < 1)
+    return invalid_argument("moe_permute: n_experts is {}, expected at least 1", p.n_experts);
+  TAMIS_RETURN_IF_ERROR(expect("moe_permute", "x", Elements::kActivation, {kAnyDim, kAnyDim}, d[kX]));
   const std::int64_t tokens = d[kX].dim(0);
-  TAMIS_RETURN_IF_ERROR(expect("moe_permute", "ids", d[kIds], {kI32Only, {tokens, kAnySize}}));
+  TAMIS_RETURN_IF_ERROR(expect("moe_permute", "ids", Elements::kI32, {tokens, kAnyDim}, d[kIds]));
   const std::int64_t topk = d[kIds].dim(1), rows = tokens * topk;
   if (rows > std::numeric_limits<std::int32_t>::max()) {
-    return invalid_argument("moe_permute: {} tokens of {} experts each pass the 2^31 rows that row_of can name", tokens, topk);
+    return invalid_argument(
+        "moe_permute: {} tokens of {} experts each pass the 2^31 rows that row_of can name", tokens, topk);
   }
   TAMIS_RETURN_IF_ERROR(set_output("moe_permute", "xp", {d[kX].dtype, {rows, d[kX].dim(1)}}, d[kXp]));
   TAMIS_RETURN_IF_ERROR(set_output("moe_permute", "row_of", {DType::kI32, {tokens, topk}}, d[kRowOf]));

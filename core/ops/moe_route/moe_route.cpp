@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "core/ops/infer_checks.h"
+#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {
@@ -30,11 +30,11 @@ Status check_params(const MoeRouteParams& p, std::int64_t experts) {
 
 Status infer(const void* params, std::span<TensorDesc> d) {
   const auto& p = *static_cast<const MoeRouteParams*>(params);
-  TAMIS_RETURN_IF_ERROR(expect("moe_route", "logits", d[kLogits], {kF32Only, {kAnySize, kAnySize}}));
+  TAMIS_RETURN_IF_ERROR(expect("moe_route", "logits", Elements::kF32, {kAnyDim, kAnyDim}, d[kLogits]));
   const std::int64_t tokens = d[kLogits].dim(0), experts = d[kLogits].dim(1);
   TAMIS_RETURN_IF_ERROR(check_params(p, experts));
-  TAMIS_RETURN_IF_ERROR(expect_optional("moe_route", "bias", d[kBias], {kF32Only, {experts}}));
-  TAMIS_RETURN_IF_ERROR(expect_optional("moe_route", "slot", d[kSlot], {kI32Only, {tokens}}));
+  TAMIS_RETURN_IF_ERROR(expect_optional("moe_route", "bias", Elements::kF32, {experts}, d[kBias]));
+  TAMIS_RETURN_IF_ERROR(expect_optional("moe_route", "slot", Elements::kI32, {tokens}, d[kSlot]));
   TAMIS_RETURN_IF_ERROR(set_output("moe_route", "ids", {DType::kI32, {tokens, p.topk}}, d[kIds]));
   return set_output("moe_route", "weights", {DType::kF32, {tokens, p.topk}}, d[kWeights]);
 }

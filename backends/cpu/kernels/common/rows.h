@@ -1,6 +1,7 @@
-// What the row-wise kernels share. Each handles every row (last dimension) of its operands on its own: widen the row to
-// f32 in the thread's workspace, compute there, round once when storing. They are bound by memory or, below a few
-// hundred rows, by the start of the parallel region (about 5 us), so a thread takes at least kRowGrainElements.
+// What the row-wise kernels share. Each handles every row (last dimension) of its operands on its own: widen
+// the row to f32 in the thread's workspace, compute there, round once when storing. Large calls are bound by
+// memory and conversion; small ones by the start of the parallel region, so a thread takes at least
+// kRowGrainElements.
 #pragma once
 
 #include <algorithm>
@@ -11,12 +12,14 @@
 
 namespace tamis::cpu {
 
-inline constexpr std::int64_t kRowGrainElements = 16384;
+inline constexpr std::int64_t kRowGrainElements =
+    16384;  // about 10 us of rms_norm (0.5 ns per element and core)
 
 // For rows that take every call that infer() lets through, given that weights lie as stored.
 inline Reason accepts_stored_weights(const DeviceInfo&, const OpCall& call) {
   for (const Tensor& operand : call.operands) {
-    if (operand.weight != nullptr && !operand.weight->stored()) return reason::weight_layout(operand.weight->layout);
+    if (operand.weight != nullptr && !operand.weight->stored())
+      return reason::weight_layout(operand.weight->layout);
   }
   return accept();
 }
@@ -50,7 +53,8 @@ inline void store_row(const Tensor& tensor, std::int64_t row, const float* src) 
 // fn(row, thread) for every row of `rows`, in parallel.
 template <class F>
 void for_each_row(const TensorDesc& rows, F&& fn) {
-  const std::int64_t grain = std::max<std::int64_t>(1, kRowGrainElements / std::max<std::int64_t>(1, rows.dim(-1)));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kRowGrainElements / std::max<std::int64_t>(1, rows.dim(-1)));
   parallel_for(row_count(rows), grain, [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t row = begin; row < end; ++row) fn(row, thread);
   });
@@ -65,8 +69,8 @@ inline float* thread_workspace(const Scratch& scratch, int thread, std::int64_t 
   return reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset) + thread * floats;
 }
 
-// Sum of value(i) over [0, n): sixteen running sums, so that the compiler can vectorise without reassociating one, and
-// so that the error grows with n / 16.
+// Sum of value(i) over [0, n): sixteen running sums, so that the compiler can vectorise without reassociating
+// one, and so that the error grows with n / 16.
 template <class Sum, class F>
 Sum lane_sum(std::int64_t n, F&& value) {
   constexpr int kLanes = 16;

@@ -1,0 +1,125 @@
+#include "backends/cpu/kernels/common/attention_tile.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "backends/cpu/kernels/common/exp.h"
+
+namespace tamis::cpu {
+namespace {
+
+using numeric::kNegInf;
+using numeric::SoftmaxState;
+
+constexpr int kLanes = 8;
+
+float max_of(const float* x, std::int64_t n) {
+  float lanes[kLanes];
+  for (float& lane : lanes) lane = kNegInf;
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane)
+      lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
+  }
+  for (; i < n; ++i) lanes[0] = x[i] > lanes[0] ? x[i] : lanes[0];
+  return *std::max_element(lanes, lanes + kLanes);
+}
+
+float sum_of(const float* x, std::int64_t n) {
+  float lanes[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane];
+  }
+  for (; i < n; ++i) lanes[0] += x[i];
+  float total = 0;
+  for (float lane : lanes) total += lane;
+  return total;
+}
+
+// The sum of weights with a sink in it, relative to exp(top).
+struct SinkSum {
+  float top, sum, key_weight;
+};
+
+SinkSum add_sink(const SoftmaxState& state, float sink) {
+  const float top = state.max > sink ? state.max : sink;
+  const float keys = state.max == top ? 1.0f : std::exp(state.max - top);
+  return {top, state.sum * keys + (sink == top ? 1.0f : std::exp(sink - top)), keys};
+}
+
+}  // namespace
+
+std::int64_t AttentionTile::floats(const TileShape& shape) {
+  return shape.rows * (2 + shape.qk_dim + shape.v_dim + shape.keys);
+}
+
+AttentionTile::AttentionTile(const Gemm& gemm, const TileShape& shape, float scale, float* memory)
+    : gemm_(gemm), shape_(shape), scale_(scale), states_(reinterpret_cast<SoftmaxState*>(memory)) {
+  static_assert(sizeof(SoftmaxState) == 2 * sizeof(float));
+  queries_ = memory + 2 * shape.rows;
+  outputs_ = queries_ + shape.rows * shape.qk_dim;
+  scores_ = outputs_ + shape.rows * shape.v_dim;
+}
+
+void AttentionTile::begin(std::int64_t rows) {
+  rows_ = rows;
+  std::fill_n(states_, rows, SoftmaxState{});
+  std::fill_n(outputs_, rows * shape_.v_dim, 0.0f);
+}
+
+void AttentionTile::score(const KeyBlock& block) {
+  gemm_.nt({rows_, block.n, shape_.qk_dim, shape_.qk_dim, block.k_stride, shape_.keys}, queries_, block.k,
+           scores_);
+}
+
+// Scores of one row to weights: online softmax, 0 behind the visible keys.
+void AttentionTile::weigh(std::int64_t row, std::int64_t visible, std::int64_t n) {
+  float* scores = scores_ + row * shape_.keys;
+  SoftmaxState& state = states_[row];
+  std::fill(scores + visible, scores + n, 0.0f);
+  if (visible == 0) return;
+  for (std::int64_t j = 0; j < visible; ++j) scores[j] *= scale_;
+  const float top = std::max(state.max, max_of(scores, visible));
+  const float reference = top == kNegInf ? 0.0f : top;  // only -inf and NaN so far: weights 0 and NaN
+  for (std::int64_t j = 0; j < visible; ++j) scores[j] = exp_nonpositive(scores[j] - reference);
+  const float factor = numeric::rescale_factor(state.max, top);
+  state.sum = state.sum * factor + sum_of(scores, visible);
+  state.max = top;
+  if (factor != 1.0f) scale_row(row, factor);
+}
+
+void AttentionTile::accumulate(const KeyBlock& block) {
+  gemm_.nn_add({rows_, shape_.v_dim, block.n, shape_.keys, block.v_stride, shape_.v_dim}, scores_, block.v,
+               outputs_);
+}
+
+const float* AttentionTile::scale_row(std::int64_t row, float factor) {
+  float* out = outputs_ + row * shape_.v_dim;
+  for (std::int64_t i = 0; i < shape_.v_dim; ++i) out[i] *= factor;
+  return out;
+}
+
+const float* AttentionTile::finish(std::int64_t row) {
+  const float sum = states_[row].sum;
+  return scale_row(row, sum == 0.0f ? 1.0f : 1.0f / sum);
+}
+
+float AttentionTile::lse(std::int64_t row) const {
+  const SoftmaxState& state = states_[row];
+  return state.sum == 0.0f ? kNegInf : state.max + std::log(state.sum);
+}
+
+const float* AttentionTile::finish(std::int64_t row, float sink) {
+  if (states_[row].sum == 0.0f) return scale_row(row, 1.0f);
+  const SinkSum joined = add_sink(states_[row], sink);
+  return scale_row(row, joined.key_weight / joined.sum);
+}
+
+float AttentionTile::lse(std::int64_t row, float sink) const {
+  if (states_[row].sum == 0.0f) return kNegInf;
+  const SinkSum joined = add_sink(states_[row], sink);
+  return joined.top + std::log(joined.sum);
+}
+
+}  // namespace tamis::cpu

@@ -1,0 +1,79 @@
+#include "backends/cpu/kernels/sparse_mla/latent_attention.h"
+
+#include <algorithm>
+
+namespace tamis::cpu {
+namespace {
+
+constexpr std::int64_t kTileRows = 128;  // query rows: 530 KB of queries and outputs at C 512, R 64
+constexpr std::int64_t kMinHeads = 4;    // per tile when heads are split to occupy more threads
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+TileShape tile_shape(const LatentTiling& tiling, const KvLayout& layout) {
+  return {tiling.tokens * tiling.heads, layout.c + layout.r, layout.c, LatentTile::kKeys};
+}
+
+}  // namespace
+
+// Tokens are the first axis to run in parallel; heads are split only where tokens are too few for the threads
+// (each part then decodes the keys again) or where one token's heads do not fit a tile.
+LatentTiling latent_tiling(const TensorDesc& q_latent, std::int64_t max_tokens, std::int64_t units) {
+  const std::int64_t tokens = q_latent.dim(0), heads = q_latent.dim(1);
+  LatentTiling tiling;
+  const std::int64_t fit = std::min({max_tokens, kTileRows / heads, ceil_div(tokens, units)});
+  tiling.tokens = std::max<std::int64_t>(1, fit);
+  tiling.token_tiles = ceil_div(tokens, tiling.tokens);
+  const std::int64_t parts = std::min(ceil_div(units, tiling.token_tiles), ceil_div(heads, kMinHeads));
+  tiling.heads = std::min(kTileRows, ceil_div(heads, parts));
+  tiling.head_tiles = ceil_div(heads, tiling.heads);
+  return tiling;
+}
+
+std::int64_t LatentTile::floats(const LatentTiling& tiling, const KvLayout& layout) {
+  return AttentionTile::floats(tile_shape(tiling, layout)) + kKeys * (layout.c + layout.r);
+}
+
+std::int64_t latent_workspace(const LatentTiling& tiling, const KvLayout& layout, std::int64_t units) {
+  return 4 * units * LatentTile::floats(tiling, layout);
+}
+
+LatentTile::LatentTile(const LatentOperands& operands, const LatentTiling& tiling, const Gemm& gemm,
+                       float* memory)
+    : operands_(operands),
+      width_(operands.layout.c + operands.layout.r),
+      tile_(gemm, tile_shape(tiling, operands.layout), operands.scale, memory),
+      keys_(memory + AttentionTile::floats(tile_shape(tiling, operands.layout))) {}
+
+void LatentTile::begin(std::int64_t first, std::int64_t tokens, std::int64_t head, std::int64_t heads) {
+  first_ = first;
+  tokens_ = tokens;
+  head_ = head;
+  heads_ = heads;
+  tile_.begin(tokens * heads);
+  const Tensor &latent = *operands_.q_latent, &rope = *operands_.q_rope;
+  const KvLayout& layout = operands_.layout;
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    for (std::int64_t h = 0; h < heads; ++h) {
+      float* query = tile_.query(t * heads + h);
+      load_floats(latent.desc.dtype, row_address(latent, first + t, head + h), layout.c, query);
+      load_floats(rope.desc.dtype, row_address(rope, first + t, head + h), layout.r, query + layout.c);
+    }
+  }
+}
+
+void LatentTile::finish() {
+  const Tensor& out = *operands_.out;
+  const float* sinks = operands_.sink != nullptr ? data<float>(*operands_.sink) : nullptr;
+  for (std::int64_t row = 0; row < tokens_ * heads_; ++row) {
+    const std::int64_t t = first_ + row / heads_, h = head_ + row % heads_;
+    const float* result = sinks != nullptr ? tile_.finish(row, sinks[h]) : tile_.finish(row);
+    store_floats(out.desc.dtype, result, operands_.layout.c, row_address(out, t, h));
+    reinterpret_cast<float*>(row_address(*operands_.lse, t))[h] =
+        sinks != nullptr ? tile_.lse(row, sinks[h]) : tile_.lse(row);
+    if (operands_.max_logits == nullptr) continue;
+    reinterpret_cast<float*>(row_address(*operands_.max_logits, t))[h] = tile_.max_score(row);
+  }
+}
+
+}  // namespace tamis::cpu

@@ -1,0 +1,119 @@
+// CPU rows of dense_mla. A task is up to 128 (token, head) query rows of consecutive tokens; tokens of one
+// sequence share each block of 64 positions, decoded once to f32 for all of them, and mask by their own ke.
+// Bytes: the sequence's rows once per task; FLOPs 2 h (2 C + R) per (token, key): bound by the products.
+#include "core/ops/dense_mla/dense_mla.h"
+
+#include <algorithm>
+
+#include "backends/cpu/kernels/common/token_runs.h"
+#include "backends/cpu/kernels/sparse_mla/latent_attention.h"
+#include "backends/cpu/queue.h"
+#include "backends/cpu/threads.h"
+
+namespace tamis::cpu {
+namespace {
+
+using namespace dense_mla_operand;
+
+constexpr std::int64_t kMaxTokens =
+    32;  // per tile; more leaves too few tasks and masks more of the last block
+
+Reason accepts(const DeviceInfo&, const OpCall&) { return accept(); }
+
+KvLayout layout_of(const OpCall& call) {
+  const auto& params = call.as<DenseMlaParams>();
+  return {params.format, params.c, params.r};
+}
+
+std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
+  const LatentTiling tiling = latent_tiling(call[kQLatent].desc, kMaxTokens, device.units);
+  return latent_workspace(tiling, layout_of(call), device.units);
+}
+
+LatentOperands operands_of(const OpCall& call) {
+  return {.q_latent = &call[kQLatent],
+          .q_rope = &call[kQRope],
+          .cache = &call[kCache],
+          .out = &call[kOut],
+          .lse = &call[kLse],
+          .layout = layout_of(call),
+          .scale = call.as<DenseMlaParams>().scale};
+}
+
+// All blocks of the run's sequence. Blocks begin at multiples of 64 positions whatever the run, so that a
+// token's result does not depend on which tokens share its tile.
+void attend_run(const OpCall& call, const TokenRun& run, LatentTile& tile) {
+  const PagedKeys keys{&call[kPageTable], call.as<DenseMlaParams>().page_size, call[kCache].desc.dim(0)};
+  const std::int64_t limit = call[kPageTable].desc.dim(1) * keys.page_size;
+  std::int64_t end = 0;
+  for (std::int64_t t = 0; t < run.count; ++t)
+    end = std::max(end, visible_keys(call[kKe], run.first + t, limit));
+  for (std::int64_t block = 0; block < end; block += LatentTile::kKeys) {
+    std::int64_t positions[LatentTile::kKeys];
+    std::int64_t n = 0;
+    for (std::int64_t position = block; position < std::min(end, block + LatentTile::kKeys); ++position) {
+      const std::int64_t slot = paged_slot(keys, run.seq, position);
+      if (slot < 0) continue;
+      tile.load_key(n, slot);
+      positions[n++] = position;
+    }
+    if (n == 0) continue;
+    tile.attend(n, [&](std::int64_t token) {
+      const std::int64_t ke = visible_keys(call[kKe], run.first + token, limit);
+      return std::lower_bound(positions, positions + n, ke) - positions;
+    });
+  }
+}
+
+template <const Gemm& gemm>
+Status compute(const OpCall& call, const Scratch& scratch) {
+  const std::int64_t tokens = call[kQLatent].desc.dim(0), heads = call[kQLatent].desc.dim(1);
+  const LatentTiling tiling = latent_tiling(call[kQLatent].desc, kMaxTokens, thread_count());
+  const LatentOperands operands = operands_of(call);
+  auto* memory = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
+  parallel_for(tiling.tasks(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    LatentTile tile(operands, tiling, gemm, memory + thread * LatentTile::floats(tiling, operands.layout));
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task / tiling.head_tiles * tiling.tokens;
+      const std::int64_t last = std::min(tokens, first + tiling.tokens);
+      const std::int64_t head = task % tiling.head_tiles * tiling.heads;
+      for (std::int64_t t = first; t < last;) {
+        const TokenRun run = token_run(call[kSeqOfToken], t, last);
+        tile.begin(run.first, run.count, head, std::min(tiling.heads, heads - head));
+        attend_run(call, run, tile);
+        tile.finish();
+        t += run.count;
+      }
+    }
+  });
+  return {};
+}
+
+// Few query rows per sequence leave sgemm too little to do (cpu.sparse_mla.openblas has the figures).
+Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
+  return call[kQLatent].desc.dim(1) >= 4 ? accept() : reason::slower("fewer than 4 heads");
+}
+
+constexpr KernelRow kRows[] = {
+    {.name = "cpu.dense_mla.openblas",
+     .op = "dense_mla",
+     .families = "openblas",
+     .needs = {.all_of = kOpenBlas},
+     .accepts = accepts,
+     .prefers = prefers_blas,
+     .workspace = workspace,
+     .launch = launch<&compute<kBlasGemm>>},
+    {.name = "cpu.dense_mla.portable",
+     .op = "dense_mla",
+     .families = "portable",
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .workspace = workspace,
+     .launch = launch<&compute<kPortableGemm>>},
+};
+
+}  // namespace
+
+std::span<const KernelRow> rows_dense_mla() { return kRows; }
+
+}  // namespace tamis::cpu

@@ -1,0 +1,171 @@
+// CPU rows of mha_prefill. A task is up to 64 consecutive tokens x one head; tokens of one sequence share
+// each block of 256 keys, widened to f32 once per task. Bytes: the head's keys and values once per 64
+// queries; FLOPs 2 (dn + R + dv) per (token, head, key), and a quarter of a block above the diagonal; bound
+// by the products.
+#include "core/ops/mha_prefill/mha_prefill.h"
+
+#include <algorithm>
+
+#include "backends/cpu/kernels/common/attention_tile.h"
+#include "backends/cpu/kernels/common/token_runs.h"
+#include "backends/cpu/queue.h"
+#include "backends/cpu/threads.h"
+
+namespace tamis::cpu {
+namespace {
+
+using namespace mha_prefill_operand;
+
+constexpr std::int64_t kQueries = 64;
+constexpr std::int64_t kKeys = 256;  // with dn + R + dv = 320: 330 KB of f32 keys and values
+
+struct Sizes {
+  std::int64_t tokens, heads, keys;
+  std::int64_t nope, rope, value;
+
+  explicit Sizes(const OpCall& call)
+      : tokens(call[kQNope].desc.dim(0)),
+        heads(call[kQNope].desc.dim(1)),
+        keys(call[kKNope].desc.dim(0)),
+        nope(call[kQNope].desc.dim(2)),
+        rope(call[kQRope].desc.dim(2)),
+        value(call[kV].desc.dim(2)) {}
+  TileShape tile() const { return {kQueries, nope + rope, value, kKeys}; }
+  std::int64_t thread_floats() const { return AttentionTile::floats(tile()) + kKeys * (nope + rope + value); }
+};
+
+Reason accepts(const DeviceInfo&, const OpCall&) { return accept(); }
+
+std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
+  return 4 * device.units * Sizes(call).thread_floats();
+}
+
+// Rows [start, start + count) of the key tensors belong to a sequence.
+struct SequenceKeys {
+  std::int64_t start = 0;
+  std::int64_t count = 0;
+};
+
+SequenceKeys sequence_keys(const OpCall& call, std::int64_t seq, std::int64_t rows) {
+  const Tensor& kv_len = call[kKvLen];
+  if (seq < 0 || seq >= kv_len.desc.dim(0)) return {};
+  const auto* lengths = data<std::int32_t>(kv_len);
+  SequenceKeys keys;
+  for (std::int64_t s = 0; s < seq; ++s) keys.start += std::max(0, lengths[s]);
+  keys.count = std::clamp<std::int64_t>(rows - keys.start, 0, std::max(0, lengths[seq]));
+  return keys;
+}
+
+// One thread's tile and its widened keys and values.
+class HeadTask {
+ public:
+  HeadTask(const OpCall& call, const Gemm& gemm, float* memory)
+      : call_(call), sizes_(call), tile_(gemm, sizes_.tile(), call.as<MhaPrefillParams>().scale, memory) {
+    keys_ = memory + AttentionTile::floats(sizes_.tile());
+    values_ = keys_ + kKeys * (sizes_.nope + sizes_.rope);
+  }
+
+  void attend(const TokenRun& run, std::int64_t head) {
+    load_queries(run, head);
+    const SequenceKeys keys = sequence_keys(call_, run.seq, sizes_.keys);
+    const std::int64_t width = sizes_.nope + sizes_.rope;
+    std::int64_t end = 0;
+    for (std::int64_t t = 0; t < run.count; ++t) end = std::max(end, visible(run, t, keys));
+    // Blocks begin at multiples of kKeys whatever the run, so that a token's result does not depend on its
+    // neighbours.
+    for (std::int64_t block = 0; block < end; block += kKeys) {
+      const std::int64_t n = std::min(kKeys, end - block);
+      load_keys(keys.start + block, n, head);
+      tile_.add({n, keys_, width, values_, sizes_.value}, [&](std::int64_t t) {
+        return std::clamp<std::int64_t>(visible(run, t, keys) - block, 0, n);
+      });
+    }
+    store(run, head);
+  }
+
+ private:
+  std::int64_t visible(const TokenRun& run, std::int64_t t, const SequenceKeys& keys) const {
+    return visible_keys(call_[kKe], run.first + t, keys.count);
+  }
+
+  void load_queries(const TokenRun& run, std::int64_t head) {
+    const Tensor &nope = call_[kQNope], &rope = call_[kQRope];
+    tile_.begin(run.count);
+    for (std::int64_t t = 0; t < run.count; ++t) {
+      float* query = tile_.query(t);
+      load_floats(nope.desc.dtype, row_address(nope, run.first + t, head), sizes_.nope, query);
+      load_floats(rope.desc.dtype, row_address(rope, run.first + t, head), sizes_.rope, query + sizes_.nope);
+    }
+  }
+
+  void load_keys(std::int64_t first, std::int64_t n, std::int64_t head) {
+    const Tensor &nope = call_[kKNope], &rope = call_[kKRope], &v = call_[kV];
+    for (std::int64_t i = 0; i < n; ++i) {
+      float* key = keys_ + i * (sizes_.nope + sizes_.rope);
+      load_floats(nope.desc.dtype, row_address(nope, first + i, head), sizes_.nope, key);
+      load_floats(rope.desc.dtype, row_address(rope, first + i), sizes_.rope, key + sizes_.nope);
+      load_floats(v.desc.dtype, row_address(v, first + i, head), sizes_.value, values_ + i * sizes_.value);
+    }
+  }
+
+  void store(const TokenRun& run, std::int64_t head) {
+    const Tensor& out = call_[kOut];
+    for (std::int64_t t = 0; t < run.count; ++t) {
+      store_floats(out.desc.dtype, tile_.finish(t), sizes_.value, row_address(out, run.first + t, head));
+      reinterpret_cast<float*>(row_address(call_[kLse], run.first + t))[head] = tile_.lse(t);
+    }
+  }
+
+  const OpCall& call_;
+  Sizes sizes_;
+  AttentionTile tile_;
+  float* keys_;    // [kKeys, nope + rope]
+  float* values_;  // [kKeys, value]
+};
+
+template <const Gemm& gemm>
+Status compute(const OpCall& call, const Scratch& scratch) {
+  const Sizes sizes(call);
+  auto* memory = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
+  const std::int64_t token_blocks = (sizes.tokens + kQueries - 1) / kQueries;
+  parallel_for(token_blocks * sizes.heads, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    HeadTask task(call, gemm, memory + thread * sizes.thread_floats());
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t last = std::min(sizes.tokens, (i / sizes.heads + 1) * kQueries);
+      for (std::int64_t t = i / sizes.heads * kQueries; t < last;) {
+        const TokenRun run = token_run(call[kSeqOfToken], t, last);
+        task.attend(run, i % sizes.heads);
+        t += run.count;
+      }
+    }
+  });
+  return {};
+}
+
+Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
+  return call[kQNope].desc.dim(0) >= 8 ? accept() : reason::slower("fewer than 8 tokens");
+}
+
+constexpr KernelRow kRows[] = {
+    {.name = "cpu.mha_prefill.openblas",
+     .op = "mha_prefill",
+     .families = "openblas",
+     .needs = {.all_of = kOpenBlas},
+     .accepts = accepts,
+     .prefers = prefers_blas,
+     .workspace = workspace,
+     .launch = launch<&compute<kBlasGemm>>},
+    {.name = "cpu.mha_prefill.portable",
+     .op = "mha_prefill",
+     .families = "portable",
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .workspace = workspace,
+     .launch = launch<&compute<kPortableGemm>>},
+};
+
+}  // namespace
+
+std::span<const KernelRow> rows_mha_prefill() { return kRows; }
+
+}  // namespace tamis::cpu

@@ -1,0 +1,106 @@
+// CPU rows of sparse_mla. A task is one token with all its heads: its valid slots are gathered, 64 cache rows
+// at a time, into an f32 block that stays in the L2 cache, and multiplied with all heads' queries. Bytes: k
+// cache rows per token; FLOPs 2 h k (2 C + R) per token: at 4 heads or more bound by the products, below that
+// by decoding the rows.
+#include "core/ops/sparse_mla/sparse_mla.h"
+
+#include <algorithm>
+
+#include "backends/cpu/kernels/sparse_mla/latent_attention.h"
+#include "backends/cpu/queue.h"
+#include "backends/cpu/threads.h"
+
+namespace tamis::cpu {
+namespace {
+
+using namespace sparse_mla_operand;
+
+Reason accepts(const DeviceInfo&, const OpCall&) { return accept(); }
+
+KvLayout layout_of(const OpCall& call) {
+  const auto& params = call.as<SparseMlaParams>();
+  return {params.format, params.c, params.r};
+}
+
+std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
+  return latent_workspace(latent_tiling(call[kQLatent].desc, 1, device.units), layout_of(call), device.units);
+}
+
+LatentOperands operands_of(const OpCall& call) {
+  const auto optional = [&](int i) { return call[i].present() ? &call[i] : nullptr; };
+  return {.q_latent = &call[kQLatent],
+          .q_rope = &call[kQRope],
+          .cache = &call[kCache],
+          .sink = optional(kSink),
+          .out = &call[kOut],
+          .lse = &call[kLse],
+          .max_logits = optional(kMaxLogits),
+          .layout = layout_of(call),
+          .scale = call.as<SparseMlaParams>().scale};
+}
+
+// Gathers the token's valid slots block by block, so that its result depends on nothing but its own list.
+void attend_token(const OpCall& call, std::int64_t t, LatentTile& tile) {
+  const auto* slots = reinterpret_cast<const std::int32_t*>(row_address(call[kSlots], t));
+  std::int64_t length = call[kSlots].desc.dim(1);
+  if (call[kLength].present()) length = std::min<std::int64_t>(length, data<std::int32_t>(call[kLength])[t]);
+  const std::int64_t cache_slots = call[kCache].desc.dim(0);
+  std::int64_t n = 0;
+  const auto attend = [&] { tile.attend(n, [n](std::int64_t) { return n; }); };
+  for (std::int64_t i = 0; i < length; ++i) {
+    if (slots[i] < 0 || slots[i] >= cache_slots) continue;
+    tile.load_key(n++, slots[i]);
+    if (n < LatentTile::kKeys) continue;
+    attend();
+    n = 0;
+  }
+  if (n > 0) attend();
+}
+
+template <const Gemm& gemm>
+Status compute(const OpCall& call, const Scratch& scratch) {
+  const LatentTiling tiling = latent_tiling(call[kQLatent].desc, 1, thread_count());
+  const LatentOperands operands = operands_of(call);
+  const std::int64_t heads = call[kQLatent].desc.dim(1);
+  auto* memory = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
+  parallel_for(tiling.tasks(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    LatentTile tile(operands, tiling, gemm, memory + thread * LatentTile::floats(tiling, operands.layout));
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t t = task / tiling.head_tiles, head = task % tiling.head_tiles * tiling.heads;
+      tile.begin(t, 1, head, std::min(tiling.heads, heads - head));
+      attend_token(call, t, tile);
+      tile.finish();
+    }
+  });
+  return {};
+}
+
+// One Zen 5 core, f32 cache, k 128, C 512, R 64, per token: 1 head 37 us against 15 of the portable row, 4
+// heads 38 against 36, 8 heads 53 against 68, 16 heads 76 against 139.
+Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
+  return call[kQLatent].desc.dim(1) >= 4 ? accept() : reason::slower("fewer than 4 heads");
+}
+
+constexpr KernelRow kRows[] = {
+    {.name = "cpu.sparse_mla.openblas",
+     .op = "sparse_mla",
+     .families = "openblas",
+     .needs = {.all_of = kOpenBlas},
+     .accepts = accepts,
+     .prefers = prefers_blas,
+     .workspace = workspace,
+     .launch = launch<&compute<kBlasGemm>>},
+    {.name = "cpu.sparse_mla.portable",
+     .op = "sparse_mla",
+     .families = "portable",
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .workspace = workspace,
+     .launch = launch<&compute<kPortableGemm>>},
+};
+
+}  // namespace
+
+std::span<const KernelRow> rows_sparse_mla() { return kRows; }
+
+}  // namespace tamis::cpu

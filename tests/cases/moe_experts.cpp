@@ -1,0 +1,164 @@
+// Cases of moe_experts: one and many tokens, odd sizes, more pairs than a panel of 512, every dtype and
+// rounding point, absent and out-of-range experts with NaN weights, an expert twice in a token, weights cut
+// from many stored tensors.
+#include "core/ops/moe_experts/moe_experts.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tests/cases/case.h"
+#include "tests/harness/parity.h"
+
+namespace tamis::cases {
+namespace {
+
+using namespace moe_experts_operand;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+struct Shape {
+  std::int64_t tokens, topk, hidden, inner, experts;
+
+  std::string name() const {
+    return fmt::format("t{}_k{}_h{}_i{}_e{}", tokens, topk, hidden, inner, experts);
+  }
+};
+
+struct DTypes {
+  DType x = DType::kF32;
+  DType w = DType::kF32;
+  DType shared = DType::kF32;
+};
+
+// A value inside the op that lies on a rounding boundary may fall either way: one term of I moves by a step
+// (four times that, for several of them), or an expert's output does.
+Compare allow_steps(const Shape& s, const DTypes& d, ActQuant quant) {
+  if (d.x == DType::kF32 && quant == ActQuant::kNone) return {};
+  const double step = d.x == DType::kF32 ? 0.0 : d.x == DType::kBF16 ? 0x1p-7 : 0x1p-10;
+  const double inner_step = quant == ActQuant::kNone ? step : 0x1p-3;
+  const double allowed = 1e-5 + step + 4 * inner_step / std::sqrt(static_cast<double>(s.inner));
+  return [allowed](const OpCall&, const std::vector<OperandResult>& results) {
+    OpDef loose = op::moe_experts;
+    loose.tolerance.f32 = allowed;
+    double worst = 0;
+    return harness::compare_operand(loose, kOut, results[kOut], &worst);
+  };
+}
+
+Case experts_case(std::string name, const Shape& s, const DTypes& d, const MoeExpertsParams& params) {
+  const double spread = d.w == DType::kE4M3 ? 2.0 : 0.3;
+  Case test_case =
+      make_case(std::move(name), params,
+                {{.desc = {d.x, {s.tokens, s.hidden}}, .fill = fill_normal()},
+                 {.desc = {DType::kI32, {s.tokens, s.topk}}, .fill = fill_ints(0, s.experts)},
+                 {.desc = {DType::kF32, {s.tokens, s.topk}}, .fill = fill_uniform(0.1, 1)},
+                 {.desc = {d.w, {s.experts, 2 * s.inner, s.hidden}}, .fill = fill_normal(spread)},
+                 {.desc = {d.w, {s.experts, s.hidden, s.inner}}, .fill = fill_normal(spread)},
+                 {.desc = {d.shared, {s.tokens, s.hidden}}, .fill = fill_normal()},
+                 output()});
+  test_case.compare = allow_steps(s, d, params.act_quant);
+  return test_case;
+}
+
+void add_shapes(CaseList& list) {
+  for (const Shape& s :
+       {Shape{1, 1, 8, 8, 1}, Shape{1, 8, 72, 40, 16}, Shape{3, 2, 33, 17, 4}, Shape{20, 3, 65, 70, 5},
+        Shape{8, 2, 1030, 9, 3}, Shape{9, 4, 16, 1025, 2}, Shape{2, 8, 24, 16, 256}}) {
+    list.push_back(experts_case(s.name(), s, {}, {}));
+    list.push_back(experts_case(s.name() + "_fp8", s, {DType::kF32, DType::kE4M3}, {}));
+  }
+  list.push_back(experts_case("many_panels", {700, 3, 12, 6, 7}, {}, {}));
+  Case one_expert = experts_case("one_expert_over_panels", {1100, 1, 9, 5, 3}, {}, {});
+  one_expert.operands[kIds].fill = fill_constant(1);
+  list.push_back(std::move(one_expert));
+}
+
+void add_dtypes(CaseList& list) {
+  const Shape s{11, 3, 136, 72, 4};
+  for (DType x : {DType::kF32, DType::kBF16, DType::kF16}) {
+    for (DType w : {DType::kF32, DType::kBF16, DType::kF16, DType::kE4M3}) {
+      const std::string name = fmt::format("{}_{}", dtype_name(x), dtype_name(w));
+      list.push_back(experts_case(name, s, {x, w, x}, {ActQuant::kNone, x}));
+    }
+  }
+  list.push_back(experts_case("bf16_to_f32", s, {DType::kBF16, DType::kBF16, DType::kF32}, {}));
+  list.push_back(experts_case("f32_to_f16", s, {DType::kF32, DType::kE4M3, DType::kBF16},
+                              {ActQuant::kNone, DType::kF16}));
+  for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
+    const Shape wide{5, 2, 264, 200, 3};
+    const std::string name = fmt::format("act_quant{}", static_cast<int>(quant));
+    list.push_back(experts_case(name, wide, {DType::kF32, DType::kE4M3}, {quant, DType::kF32}));
+    list.push_back(experts_case(name + "_bf16", wide, {DType::kBF16, DType::kE4M3, DType::kBF16},
+                                {quant, DType::kBF16}));
+  }
+}
+
+void add_ids(CaseList& list) {
+  const Shape s{13, 4, 40, 24, 6};
+  Case holes = experts_case("absent_experts_have_nan_weights", s, {}, {});
+  holes.operands[kIds].fill = fill_values({5, -1, 0, 6, 3, 2147483647.0, 2, -2147483648.0});
+  holes.operands[kWeights].fill = fill_values({0.5, kNan, -0.25, kNan});
+  list.push_back(holes);
+  holes.name += "_no_shared";
+  holes.operands[kShared] = absent();
+  list.push_back(std::move(holes));
+  Case none = experts_case("no_experts", s, {}, {});
+  none.operands[kIds].fill = fill_constant(-1);
+  list.push_back(none);
+  none.name += "_no_shared";
+  none.operands[kShared] = absent();
+  list.push_back(std::move(none));
+  Case twice = experts_case("same_expert_twice", s, {}, {});
+  twice.operands[kIds].fill = fill_values({4, 4, 1, 1, 2, 4, 4, 4});
+  list.push_back(std::move(twice));
+  // Padding rows of x may hold anything, their ids are -1.
+  Case padding = experts_case("padding_rows_of_nan", s, {}, {});
+  padding.operands[kX].fill = [](HostView& view, Rng& rng) {
+    for (std::int64_t i = 0; i < view.size(); ++i)
+      view.set(i, i / view.desc().dim(1) % 2 == 1 ? kNan : rng.normal());
+  };
+  padding.operands[kIds].fill = fill_values({0, 2, 3, 5, -1, -1, -1, -1});
+  list.push_back(std::move(padding));
+}
+
+void add_layouts(CaseList& list) {
+  const Shape s{10, 2, 150, 45, 3};
+  Case pieces = experts_case("pieces_cut_blocks", s, {DType::kF32, DType::kE4M3}, {});
+  pieces.operands[kX].desc = strided(DType::kF32, {s.tokens, s.hidden}, 160);
+  pieces.operands[kIds].desc = strided(DType::kI32, {s.tokens, s.topk}, 5);
+  pieces.operands[kWeights].desc = strided(DType::kF32, {s.tokens, s.topk}, 3);
+  pieces.operands[kShared].desc = strided(DType::kF32, {s.tokens, s.hidden}, 151);
+  pieces.operands[kW13].piece_rows = {45, 45, 45, 45, 10, 80};
+  pieces.operands[kW13].first_row = 100;
+  pieces.operands[kW13].first_col = 60;
+  pieces.operands[kW2].piece_rows = {150, 37, 263};
+  pieces.operands[kW2].first_row = 30;
+  pieces.operands[kW2].first_col = 90;
+  list.push_back(std::move(pieces));
+}
+
+// The published models' experts, eight of them (352 MB), so that the benchmark's machine need not hold 11 GB.
+void add_perf(CaseList& list) {
+  for (std::int64_t tokens : {1, 4, 16, 128, 1024}) {
+    Case test_case =
+        experts_case(fmt::format("perf_v3_t{}", tokens), {tokens, 8, 7168, 2048, 8},
+                     {DType::kBF16, DType::kE4M3, DType::kBF16}, {ActQuant::kE4M3Group128Pow2, DType::kBF16});
+    test_case.operands[kIds].fill = fill_values({0, 1, 2, 3, 4, 5, 6, 7});
+    test_case.perf = true;
+    list.push_back(std::move(test_case));
+  }
+}
+
+}  // namespace
+
+CaseList cases_moe_experts() {
+  CaseList list;
+  add_shapes(list);
+  add_dtypes(list);
+  add_ids(list);
+  add_layouts(list);
+  add_perf(list);
+  return list;
+}
+
+}  // namespace tamis::cases

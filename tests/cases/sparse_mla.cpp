@@ -1,0 +1,136 @@
+// Cases of sparse_mla: formats, dtypes, heads and sizes around the tiles, k around the key block; holes,
+// duplicates, out-of-range slots, empty tokens, lengths, sinks; large scores; strided inputs. Rows that no
+// valid entry names hold NaN, and entries at or past a token's length name such rows.
+#include "core/ops/sparse_mla/sparse_mla.h"
+
+#include "tests/cases/kv_fills.h"
+
+namespace tamis::cases {
+namespace {
+
+struct Shape {
+  std::int64_t tokens, heads, c, r, k, slots;
+};
+
+struct Options {
+  KvFormat format = KvFormat::kPlain;
+  DType cache = DType::kF32;
+  DType q = DType::kF32;
+  DType out = DType::kF32;
+  bool length = false;
+  bool sink = false;
+  bool max_logits = true;
+  double q_scale = 1.0;
+};
+
+// Below, at and past k, 0 and negative.
+std::int64_t length_of(std::int64_t t, std::int64_t k) {
+  const std::int64_t lengths[] = {k, 1, k - 1, 0, k + 9, k / 2, -2};
+  return lengths[t % 7];
+}
+
+Fill fill_lengths(std::int64_t k) {
+  return [k](HostView& view, Rng&) {
+    for (std::int64_t t = 0; t < view.size(); ++t) view.set(t, static_cast<double>(length_of(t, k)));
+  };
+}
+
+// Random slots with holes of every kind and duplicates; every fifth token has no valid entry.
+Fill fill_chosen(const Shape& s, bool length) {
+  return [s, length](HostView& view, Rng& rng) {
+    const double holes[] = {-1, static_cast<double>(s.slots), -7, 2147483647, -1, -2147483648.0};
+    for (std::int64_t t = 0; t < s.tokens; ++t) {
+      std::int64_t previous = clean_slot(s.slots, rng);
+      for (std::int64_t i = 0; i < s.k; ++i) {
+        std::int64_t slot = clean_slot(s.slots, rng);
+        if (i % 11 == 4) slot = previous;
+        previous = slot;
+        double entry = static_cast<double>(slot);
+        if ((t > 0 && (i + t) % 6 == 3) || t % 5 == 4) entry = holes[static_cast<std::size_t>(rng.below(6))];
+        if (length && i >= length_of(t, s.k)) entry = 3;  // a poisoned slot
+        view.set(t * s.k + i, entry);
+      }
+    }
+  };
+}
+
+Fill fill_sinks() { return fill_values({0.5, -3, kInf, 40, -kInf, -50, 2}); }
+
+Case sparse_case(std::string name, const Shape& s, const Options& o) {
+  const KvLayout layout{o.format, s.c, s.r};
+  const SparseMlaParams params{.format = o.format,
+                               .c = static_cast<std::int32_t>(s.c),
+                               .r = static_cast<std::int32_t>(s.r),
+                               .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(s.c + s.r))),
+                               .out = o.out};
+  // As the model makes them: the latent queries are a product's output, the rope queries columns of a wider
+  // tensor.
+  TensorDesc q_rope(o.q, {s.tokens, s.heads, s.r});
+  q_rope.strides = {s.heads * (s.r + 24), s.r + 24, 1};
+  const CaseOperand length{.desc = {DType::kI32, {s.tokens}}, .fill = fill_lengths(s.k)};
+  const CaseOperand sink{.desc = {DType::kF32, {s.heads}}, .fill = fill_sinks()};
+  name = fmt::format("{}_{}_{}_{}", name, dtype_name(cache_desc(layout, o.cache, 1).dtype), dtype_name(o.q),
+                     dtype_name(o.out));
+  return make_case(
+      std::move(name), params,
+      {{.desc = strided(o.q, {s.tokens, s.heads, s.c}, s.heads * s.c + 8), .fill = fill_normal(o.q_scale)},
+       {.desc = q_rope, .fill = fill_normal(o.q_scale)},
+       {.desc = cache_desc(layout, o.cache, s.slots), .fill = fill_cache(layout)},
+       {.desc = strided(DType::kI32, {s.tokens, s.k}, s.k + 5), .fill = fill_chosen(s, o.length)},
+       o.length ? length : absent(),
+       o.sink ? sink : absent(),
+       output(),
+       output(),
+       o.max_logits ? output() : absent()});
+}
+
+// A named row that holds NaN makes its token NaN and no other.
+Case nan_case() {
+  Case result = sparse_case("nan_row", {6, 3, 24, 8, 4, 16}, {});
+  result.operands[3].fill = [](HostView& view, Rng& rng) {
+    for (std::int64_t i = 0; i < view.size(); ++i) view.set(i, static_cast<double>(clean_slot(16, rng)));
+    view.set(2 * 4 + 1, 8);
+  };
+  return result;
+}
+
+}  // namespace
+
+CaseList cases_sparse_mla() {
+  CaseList list;
+  const KvFormat packed = KvFormat::kPackedFp8, plain = KvFormat::kPlain;
+  const Shape tiny{7, 3, 64, 16, 10, 40}, odd{6, 5, 33, 7, 131, 61};
+  for (DType q : {DType::kF32, DType::kBF16, DType::kF16}) {
+    list.push_back(sparse_case("tiny", tiny, {.format = plain, .cache = DType::kF32, .q = q, .out = q}));
+    list.push_back(sparse_case("tiny", tiny, {.format = plain, .cache = DType::kBF16, .q = q, .out = q}));
+    list.push_back(sparse_case("tiny", tiny, {.format = packed, .q = q, .out = q}));
+    list.push_back(sparse_case("odd", odd, {.format = packed, .q = q}));
+  }
+  // k around the key block and around twice it; one key; fewer tokens than threads; more heads than a tile.
+  for (std::int64_t k : {1, 2, 63, 64, 65, 127, 128, 129, 257}) {
+    list.push_back(sparse_case(fmt::format("k{}", k), {5, 4, 40, 8, k, 300}, {}));
+  }
+  for (std::int64_t heads : {1, 2, 7, 16, 130}) {
+    list.push_back(sparse_case(fmt::format("one_token_h{}", heads), {1, heads, 24, 8, 70, 90}, {}));
+  }
+  list.push_back(sparse_case("many_tokens", {150, 2, 8, 8, 9, 50}, {.length = true}));
+  list.push_back(sparse_case("length", {8, 4, 40, 8, 66, 90}, {.length = true}));
+  list.push_back(sparse_case("sink", {6, 7, 40, 8, 66, 90}, {.sink = true}));
+  list.push_back(
+      sparse_case("length_sink", {8, 7, 130, 6, 70, 90}, {.format = packed, .length = true, .sink = true}));
+  list.push_back(sparse_case("no_max_logits", tiny, {.max_logits = false}));
+  // Scores of several hundred: later blocks raise the maximum by more than exp can hold.
+  list.push_back(sparse_case("large_scores", {4, 4, 40, 8, 200, 300}, {.q_scale = 120}));
+  list.push_back(sparse_case("zero_queries", {3, 2, 40, 8, 70, 90}, {.q_scale = 0}));
+  list.push_back(sparse_case("model", {2, 8, 512, 64, 128, 256},
+                             {.format = packed, .q = DType::kBF16, .out = DType::kBF16}));
+  list.push_back(sparse_case("model", {2, 8, 512, 64, 128, 256},
+                             {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16}));
+  list.push_back(nan_case());
+  Case none = sparse_case("no_valid_entry", {3, 2, 24, 8, 70, 16}, {.sink = true});
+  none.operands[3].fill = fill_values({-1, 16, -1});
+  list.push_back(std::move(none));
+  return list;
+}
+
+}  // namespace tamis::cases
