@@ -10,7 +10,7 @@
 #include "core/ops/mha_prefill/mha_prefill.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
 #include "tests/cases/kv_fills.h"
-#include "tests/core/indexer_support.h"
+#include "tests/core/decomposed.h"
 
 namespace tamis::test {
 namespace {
@@ -194,63 +194,61 @@ TEST(MlaTraps, MergingTwoHalvesIsTheWhole) {
   expect_near(whole[1], merged[merge_lse_operand::kLse], 1e-5);
 }
 
-// form A over up-projected keys and values against form B over latents: q_nope (W_UK c) = (q_nope W_UK) c, P
-// (W_UV c) = (P c) W_UV.
-TEST(MlaTraps, ExpandedAndAbsorbedFormsAgree) {
-  constexpr std::int64_t kNope = 6, kValue = 5;
-  CpuRunner runner;
-  const Prompt prompt(runner, KvFormat::kPackedFp8);
-  const auto normal = [&](std::initializer_list<std::int64_t> shape, std::uint64_t seed) {
-    return runner.filled({.desc = {DType::kF32, shape}, .fill = fill_normal(0.3)}, seed);
-  };
-  const Tensor q_nope = normal({kTokens, kHeads, kNope}, 7);
-  const std::vector<double> q = values_of(q_nope), w_uk = values_of(normal({kHeads, kNope, kC}, 8)),
-                            w_uv = values_of(normal({kHeads, kValue, kC}, 9));
-  const Tensor kv_len = runner.filled({.desc = {DType::kI32, {1}}, .fill = fill_constant(kPages * kPage)});
-  const KvGatherParams gather{prompt.format, kC, kR, kPage, DType::kF32, kPages * kPage};
-  const std::vector<Tensor> gathered =
-      runner.run(op::kv_gather, gather,
-                 {prompt.cache, prompt.page_table, kv_len, wanted_output(), wanted_output()}, "portable");
-  const std::vector<double> latent = values_of(gathered[kv_gather_operand::kLatent]);
+// y[t, h, j] = sum_i x[t, h or 0, i] w[h, j, i]; with `transposed`, w[h, i, j].
+struct Projection {
+  const std::vector<double>& w;
+  std::int64_t out, in;
+  bool transposed = false;
 
-  // product(x, w)[t, h, j] = sum_i x[t, h or 0, i] w[h, j, i]
-  const auto project = [](const std::vector<double>& x, std::int64_t x_heads, const std::vector<double>& w,
-                          std::int64_t out, std::int64_t in, bool transposed) {
+  std::vector<double> apply(const std::vector<double>& x, std::int64_t x_heads) const {
     const std::int64_t count = static_cast<std::int64_t>(x.size()) / (x_heads * in);
     std::vector<double> y(static_cast<std::size_t>(count * kHeads * out));
-    for (std::int64_t t = 0; t < count; ++t) {
-      for (std::int64_t h = 0; h < kHeads; ++h) {
-        for (std::int64_t j = 0; j < out; ++j) {
-          double sum = 0;
-          for (std::int64_t i = 0; i < in; ++i) {
-            const std::int64_t at = transposed ? (h * in + i) * out + j : (h * out + j) * in + i;
-            sum += x[static_cast<std::size_t>((t * x_heads + h % x_heads) * in + i)] *
-                   w[static_cast<std::size_t>(at)];
-          }
-          y[static_cast<std::size_t>((t * kHeads + h) * out + j)] = sum;
-        }
+    for (std::int64_t flat = 0; flat < static_cast<std::int64_t>(y.size()); ++flat) {
+      const std::int64_t t = flat / (kHeads * out), h = flat / out % kHeads, j = flat % out;
+      for (std::int64_t i = 0; i < in; ++i) {
+        const std::int64_t at = transposed ? (h * in + i) * out + j : (h * out + j) * in + i;
+        y[static_cast<std::size_t>(flat)] +=
+            x[static_cast<std::size_t>((t * x_heads + h % x_heads) * in + i)] *
+            w[static_cast<std::size_t>(at)];
       }
     }
     return y;
+  }
+};
+
+// Form A over up-projected keys and values against form B over latents: q_nope (W_UK c) = (q_nope W_UK) c,
+// and P (W_UV c) = (P c) W_UV.
+TEST(MlaTraps, ExpandedAndAbsorbedFormsAgree) {
+  constexpr std::int64_t kNope = 6, kValue = 5, kKeys = kPages * kPage;
+  CpuRunner runner;
+  Prompt prompt(runner, KvFormat::kPackedFp8);
+  const auto normal = [&](std::initializer_list<std::int64_t> shape, std::uint64_t seed) {
+    return runner.filled({.desc = {DType::kF32, shape}, .fill = fill_normal(0.3)}, seed);
   };
   const auto tensor = [&](std::initializer_list<std::int64_t> shape, const std::vector<double>& values) {
     return runner.filled({.desc = {DType::kF32, shape}, .fill = fill_values(values)});
   };
-  const std::int64_t keys = kPages * kPage;
-  const std::vector<Tensor> expanded = runner.run(
-      op::mha_prefill, MhaPrefillParams{kScale, DType::kF32},
-      {q_nope, prompt.q_rope, tensor({keys, kHeads, kNope}, project(latent, 1, w_uk, kNope, kC, false)),
-       gathered[kv_gather_operand::kKRope],
-       tensor({keys, kHeads, kValue}, project(latent, 1, w_uv, kValue, kC, false)), prompt.seq, kv_len,
-       prompt.ke, wanted_output(), wanted_output()},
-      "openblas");
+  const Tensor q_nope = normal({kTokens, kHeads, kNope}, 7);
+  const std::vector<double> w_uk = values_of(normal({kHeads, kNope, kC}, 8));
+  const std::vector<double> w_uv = values_of(normal({kHeads, kValue, kC}, 9));
+  const Tensor kv_len = runner.filled({.desc = {DType::kI32, {1}}, .fill = fill_constant(kKeys)});
+  const std::vector<Tensor> gathered =
+      runner.run(op::kv_gather, KvGatherParams{prompt.format, kC, kR, kPage, DType::kF32, kKeys},
+                 {prompt.cache, prompt.page_table, kv_len, wanted_output(), wanted_output()}, "portable");
+  const std::vector<double> latent = values_of(gathered[kv_gather_operand::kLatent]);
+  const Projection up_k{w_uk, kNope, kC}, up_v{w_uv, kValue, kC}, absorb{w_uk, kC, kNope, true};
 
-  Prompt absorbed = prompt;
-  absorbed.q_latent = tensor({kTokens, kHeads, kC}, project(q, kHeads, w_uk, kC, kNope, true));
-  const std::vector<Tensor> dense = absorbed.dense(runner, 0, kTokens, "openblas");
-  const std::vector<double> out = project(values_of(dense[0]), kHeads, w_uv, kValue, kC, false);
-  expect_near(expanded[mha_prefill_operand::kOut], tensor({kTokens, kHeads, kValue}, out), 1e-5);
-  expect_near(expanded[mha_prefill_operand::kLse], dense[1], 1e-5);
+  const std::vector<Tensor> expanded =
+      runner.run(op::mha_prefill, MhaPrefillParams{kScale, DType::kF32},
+                 {q_nope, prompt.q_rope, tensor({kKeys, kHeads, kNope}, up_k.apply(latent, 1)),
+                  gathered[kv_gather_operand::kKRope], tensor({kKeys, kHeads, kValue}, up_v.apply(latent, 1)),
+                  prompt.seq, kv_len, prompt.ke, wanted_output(), wanted_output()},
+                 "openblas");
+  prompt.q_latent = tensor({kTokens, kHeads, kC}, absorb.apply(values_of(q_nope), kHeads));
+  const std::vector<Tensor> absorbed = prompt.dense(runner, 0, kTokens, "openblas");
+  const Tensor values = tensor({kTokens, kHeads, kValue}, up_v.apply(values_of(absorbed[0]), kHeads));
+  expect_near(values, expanded[mha_prefill_operand::kOut], 1e-5);
+  expect_near(absorbed[1], expanded[mha_prefill_operand::kLse], 1e-5);
 }
 
 // The last row of a cache of more than 2^31 elements: stored, gathered and attended to.
@@ -311,6 +309,12 @@ TEST(MlaTraps, PackedRowBytes) {
   expected[141] = 0xc0;
   const std::vector<std::byte> bytes = memory_of(cache);
   for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_EQ(std::to_integer<int>(bytes[i]), expected[i]) << i;
+}
+
+TEST(MlaTraps, RopeStoreEqualsItsSteps) {
+  for (const cases::Case& test_case : cases::find_cases("mla_rope_store")) {
+    expect_equals_decomposition(op::mla_rope_store, test_case, "portable");
+  }
 }
 
 }  // namespace
