@@ -4,6 +4,7 @@
 #include "core/ops/dense_mla/dense_mla.h"
 
 #include "tests/cases/kv_fills.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -144,6 +145,11 @@ CaseList cases_dense_mla() {
                             {.format = packed, .q = DType::kBF16, .out = DType::kBF16}));
   list.push_back(dense_case("model", model, causal(1, 126, 3),
                             {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16}));
+  // A small model's prefill; one step of four sequences of DeepSeek-V3.
+  const Options perf{.format = packed, .q = DType::kBF16, .out = DType::kBF16};
+  list.push_back(timed(dense_case("perf_t512_h8", {8, 512, 64, 64, 8}, causal(0, 1, 512), perf)));
+  list.push_back(timed(dense_case("perf_t4_h128", {128, 512, 64, 64, 64},
+                                  {{0, 4096}, {1, 4000}, {2, 3000}, {3, 4095}}, perf)));
   return list;
 }
 

@@ -4,6 +4,7 @@
 #include "core/ops/mha_prefill/mha_prefill.h"
 
 #include "tests/cases/kv_fills.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -119,6 +120,11 @@ CaseList cases_mha_prefill() {
   list.push_back(mha_case("h1_v3", {1, 8, 2, 3}, {{90}, causal(0, 12, 70)}));
   list.push_back(mha_case("model", {2, 128, 64, 128}, {{70}, causal(0, 41, 30)}, DType::kBF16, DType::kBF16));
   list.push_back(mha_case("glm", {2, 192, 64, 256}, {{40}, causal(0, 1, 40)}, DType::kBF16, DType::kBF16));
+  // A small model's prompt; an eighth of DeepSeek-V3's heads.
+  list.push_back(timed(
+      mha_case("perf_t512_h8", {8, 64, 16, 64}, {{512}, causal(0, 1, 512)}, DType::kBF16, DType::kBF16)));
+  list.push_back(timed(mha_case("perf_t1024_h16", {16, 128, 64, 128}, {{1024}, causal(0, 1, 1024)},
+                                DType::kBF16, DType::kBF16)));
   return list;
 }
 

@@ -4,6 +4,7 @@
 #include "core/ops/sparse_mla/sparse_mla.h"
 
 #include "tests/cases/kv_fills.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -130,6 +131,15 @@ CaseList cases_sparse_mla() {
   Case none = sparse_case("no_valid_entry", {3, 2, 24, 8, 70, 16}, {.sink = true});
   none.operands[3].fill = fill_values({-1, 16, -1});
   list.push_back(std::move(none));
+  // A small model's prefill; one token and a chunk of DeepSeek-V3.2.
+  for (const Shape& s : {Shape{512, 8, 512, 64, 128, 4096}, Shape{1, 128, 512, 64, 2048, 8192},
+                         Shape{32, 128, 512, 64, 2048, 8192}}) {
+    const std::string name = fmt::format("perf_t{}_h{}_k{}", s.tokens, s.heads, s.k);
+    const Options bf16{.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
+    list.push_back(timed(sparse_case(name, s, bf16)));
+    list.push_back(timed(sparse_case(
+        name, s, {.format = packed, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false})));
+  }
   return list;
 }
 
