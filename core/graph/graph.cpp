@@ -91,6 +91,46 @@ Status Graph::check_operand(const OpDef& op, std::size_t i, ValueId value) const
   return {};
 }
 
+Graph Graph::skeleton() const {
+  Graph copy;
+  copy.storages_ = storages_;
+  for (StorageInfo& storage : copy.storages_) storage.version = 0;
+  copy.values_ = values_;
+  copy.outputs_ = outputs_;
+  return copy;
+}
+
+void Graph::append(const Node& node) {
+  for (std::size_t i = 0; i < node.operands.size(); ++i) {
+    const Role role = node.op->operands[i].role;
+    if (node.operands[i] < 0 || (role != Role::kState && role != Role::kInOut)) continue;
+    ++storages_[static_cast<std::size_t>(value(node.operands[i]).storage)].version;
+  }
+  nodes_.push_back(node);
+}
+
+Status Graph::append_decomposed(const Node& node) {
+  set_label(node.label);
+  std::vector<ValueId> values = node.operands;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (node.op->operands[i].role == Role::kOut && values[i] >= 0) values[i] = kNewValue;
+  }
+  TAMIS_RETURN_IF_ERROR(node.op->decompose({*this, node.params.get(), values}));
+  TAMIS_RETURN_IF_ERROR(status_);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (node.op->operands[i].role != Role::kOut || node.operands[i] < 0) continue;
+    if (!valid(values[i]) || !desc(values[i]).same_shape(desc(node.operands[i])) || value(values[i]).offset != 0) {
+      return internal_error("{}: its decomposition gives no {}", node.op->name, node.op->operands[i].name);
+    }
+    const int old_storage = value(node.operands[i]).storage, new_storage = value(values[i]).storage;
+    storages_[static_cast<std::size_t>(new_storage)].output |= storages_[static_cast<std::size_t>(old_storage)].output;
+    for (ValueInfo& view : values_) {
+      if (view.storage == old_storage) view.storage = new_storage;
+    }
+  }
+  return {};
+}
+
 NodeValues Graph::add_node(const OpDef& op, const void* params, std::vector<ValueId> operands) {
   if (!status_.ok()) return {};
   if (operands.size() != op.operands.size()) {

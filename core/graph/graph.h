@@ -86,6 +86,16 @@ class Graph {
   }
   NodeValues add_node(const OpDef& op, const void* params, std::vector<ValueId> operands);
 
+  // Lowering: a copy of the values and storages without nodes; the planner then puts the nodes back one by one, each as
+  // it is or as what its op decomposes into. A decomposition's outputs take the place of the node's in every later view.
+  Graph skeleton() const;
+  void append(const Node& node);
+  Status append_decomposed(const Node& node);
+  // Takes the last nodes off again and puts them back one by one, versions untouched: the planner chooses rows for the
+  // parts of a decomposition this way.
+  void truncate(std::size_t nodes) { nodes_.resize(nodes); }
+  void push_node(const Node& node) { nodes_.push_back(node); }
+
   // Label of the nodes added from here on.
   void set_label(std::string label) { label_ = std::move(label); }
 
