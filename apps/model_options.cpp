@@ -1,0 +1,196 @@
+#include "apps/model_options.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "core/model/find_model.h"
+#include "core/model/random_model.h"
+
+namespace tamis::apps {
+namespace {
+
+const std::map<std::string, std::string> kKvCacheNames{
+    {"auto", "auto"},     {"f32", "f32"},          {"float32", "f32"},     {"bf16", "bf16"},
+    {"bfloat16", "bf16"}, {"fp8", "fp8"},          {"fp8_e4m3", "fp8"},
+};
+
+void set_cache(const ModelOptions& options, Defaults defaults, Precision& precision) {
+  std::string kind = kKvCacheNames.at(options.kv_cache);
+  if (kind == "auto") kind = defaults == Defaults::kExact ? "f32" : "bf16";
+  if (kind == "fp8") precision.kv_format = KvFormat::kPackedFp8;
+  precision.kv_dtype = kind == "bf16" ? DType::kBF16 : DType::kF32;
+}
+
+Precision make_precision(const ModelOptions& options, Defaults defaults, const ModelConfig& config) {
+  Precision precision;
+  precision.activations = options.activations == "bf16" ? DType::kBF16 : DType::kF32;
+  const bool fp8_index = options.indexer == "fp8" || (options.indexer == "auto" && defaults == Defaults::kAsTrained);
+  precision.index_format = config.is_dsa() && fp8_index ? IndexFormat::kFp8Paged : IndexFormat::kExact;
+  // Quantised activations are part of the model only at the precision it was trained in.
+  if (options.act_quant == "auto" && precision.activations == DType::kBF16 && config.quant.fp8) {
+    precision.act_quant = config.quant.pow2_scales ? ActQuant::kE4M3Group128Pow2 : ActQuant::kE4M3Group128F32;
+  }
+  return precision;
+}
+
+Status parse_kernels(const ModelOptions& options, PlanOptions& plan) {
+  for (const std::string& text : options.kernels) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || find_op(text.substr(0, equals).c_str()) == nullptr) {
+      return invalid_argument("--kernel {}: expected OP=ROW with an op of this build", text);
+    }
+    plan.kernels[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  if (!options.prefill_backend.empty()) plan.families["mha_prefill"] = options.prefill_backend;
+  if (!options.decode_backend.empty()) {
+    plan.families["sparse_mla"] = options.decode_backend;
+    plan.families["dense_mla"] = options.decode_backend;
+  }
+  plan.strict = options.strict;
+  plan.invariance = options.invariance == "batch" ? Invariance::kBatch : Invariance::kRun;
+  return {};
+}
+
+// A bar on stderr, redrawn at most ten times a second and only once loading has taken half a second.
+LoadProgress progress_bar() {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  auto last = start;
+  return [start, last](std::int64_t done, std::int64_t total) mutable {
+    const auto now = Clock::now();
+    const bool finished = done >= total;
+    if (now - start < std::chrono::milliseconds(500) || (now - last < std::chrono::milliseconds(100) && !finished)) return;
+    last = now;
+    constexpr int kWidth = 40;
+    const int filled = total > 0 ? static_cast<int>(kWidth * done / total) : kWidth;
+    std::fprintf(stderr, "\rloading [%s%s] %.1f of %.1f GB", std::string(static_cast<std::size_t>(filled), '#').c_str(),
+                 std::string(static_cast<std::size_t>(kWidth - filled), ' ').c_str(), static_cast<double>(done) * 1e-9,
+                 static_cast<double>(total) * 1e-9);
+    if (finished) std::fputc('\n', stderr);
+  };
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  const auto group = [&](CLI::Option* option, const char* name) { option->group(name); };
+  group(command.add_option("model", options.model,
+                           "folder with config.json and safetensors files, or a model's name (default: tiny-v32)"),
+        "Model");
+  group(command.add_option("--random", options.random_family,
+                           "no checkpoint: the full-width graph of deepseek-v3, deepseek-v3.2 or glm-5 with seeded "
+                           "random weights"),
+        "Model");
+  group(command.add_option("--layers", options.layers, "with --random: how many layers"), "Model");
+  group(command.add_option("--glm-latent-eps", options.glm_latent_eps,
+                           "eps of GLM's q_a and kv_a norms (default 1e-6, as transformers; other engines use "
+                           "rms_norm_eps)"),
+        "Model");
+  group(command.add_option("--device", options.device, "cpu, cuda[:i], vulkan[:i], hip[:i]")->capture_default_str(),
+        "Numerics and kernels");
+  group(command.add_option("--activations", options.activations, "dtype between ops")
+            ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+            ->capture_default_str(),
+        "Numerics and kernels");
+  group(command.add_option("--kv-cache,--kv-cache-dtype", options.kv_cache, "latent cache: f32, bf16, or packed fp8")
+            ->check(CLI::IsMember(kKvCacheNames))
+            ->capture_default_str(),
+        "Numerics and kernels");
+  group(command.add_option("--indexer", options.indexer,
+                           "index keys: exact (activation dtype) or fp8 (Hadamard + e4m3, as trained)")
+            ->check(CLI::IsMember({"auto", "exact", "fp8"}))
+            ->capture_default_str(),
+        "Numerics and kernels");
+  group(command.add_option("--act-quant", options.act_quant,
+                           "auto: activations before FP8 weights are rounded as the checkpoint says, unless they are f32")
+            ->check(CLI::IsMember({"auto", "none"}))
+            ->capture_default_str(),
+        "Numerics and kernels");
+  group(command.add_option("--attention", options.attention, "sparse (DSA), dense (every key), auto: what the model says")
+            ->check(CLI::IsMember({"auto", "sparse", "dense"}))
+            ->capture_default_str(),
+        "Numerics and kernels");
+  group(command.add_option("--kernel", options.kernels, "OP=ROW: use this kernel row for an op (repeatable)"),
+        "Numerics and kernels");
+  group(command.add_option("--prefill-backend,--nsa-prefill-backend,--dsa-prefill-backend", options.prefill_backend,
+                           "family of prefill attention rows to try first"),
+        "Numerics and kernels");
+  group(command.add_option("--decode-backend,--nsa-decode-backend,--dsa-decode-backend", options.decode_backend,
+                           "family of decode attention rows to try first"),
+        "Numerics and kernels");
+  group(command.add_option("--invariance", options.invariance,
+                           "batch: a token's bits do not depend on its neighbours in the batch")
+            ->check(CLI::IsMember({"run", "batch"}))
+            ->capture_default_str(),
+        "Numerics and kernels");
+  group(command.add_flag("--strict", options.strict, "fail instead of falling back to decomposed ops or CPU rows"),
+        "Numerics and kernels");
+  group(command.add_option("--trace", options.trace_path, "write a Chrome trace of every kernel to this file"),
+        "Numerics and kernels");
+}
+
+Result<std::string> model_folder(const ModelOptions& options) {
+  if (!options.random_family.empty()) return invalid_argument("--random has no tokenizer: give a model with one");
+  return find_model(options.model);
+}
+
+Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Defaults defaults, const RunSize& size) {
+  ModelConfig config;
+  std::unique_ptr<Checkpoint> checkpoint;
+  if (!options.random_family.empty()) {
+    if (!options.model.empty()) return invalid_argument("--random takes the place of MODEL");
+    TAMIS_ASSIGN_OR_RETURN(config, builtin_config(options.random_family, options.layers));
+    TAMIS_ASSIGN_OR_RETURN(checkpoint, random_checkpoint(config, 0));
+  } else {
+    if (options.layers != 0) return invalid_argument("--layers: needs --random");
+    ConfigOptions config_options;
+    if (options.glm_latent_eps != 0) config_options.glm_latent_eps = options.glm_latent_eps;
+    TAMIS_ASSIGN_OR_RETURN(const std::string folder, find_model(options.model));
+    TAMIS_ASSIGN_OR_RETURN(config, load_config(folder, config_options));
+    TAMIS_ASSIGN_OR_RETURN(checkpoint, Checkpoint::open(folder));
+  }
+  RunnerOptions runner;
+  runner.device = options.device;
+  runner.precision = make_precision(options, defaults, config);
+  set_cache(options, defaults, runner.precision);
+  TAMIS_RETURN_IF_ERROR(parse_kernels(options, runner.plan));
+  if (options.attention == "sparse") runner.attention = AttentionMode::kSparse;
+  if (options.attention == "dense") runner.attention = AttentionMode::kDense;
+  runner.cache_tokens = size.cache_tokens;
+  runner.max_batch_tokens = size.batch_tokens;
+  runner.max_sequences = size.sequences;
+  runner.mtp = size.mtp;
+  return Runner::create(std::move(config), std::move(checkpoint), runner, progress_bar());
+}
+
+Status finish_trace(const ModelOptions& options, const Trace& trace) {
+  if (options.trace_path.empty()) return {};
+  std::ofstream out(options.trace_path, std::ios::binary);
+  out << trace.to_chrome_json();
+  if (!out.flush()) return not_found("{}: cannot be written", options.trace_path);
+  std::fputs(trace.summary().c_str(), stderr);
+  return {};
+}
+
+std::string describe_plans(const Runner& runner) {
+  std::map<std::string, std::set<std::string>> rows;
+  int fallbacks = 0;
+  for (const Plan* plan : runner.plans()) {
+    fallbacks += plan->stats().decomposed + plan->stats().host_rows;
+    for (const PlannedNode& node : plan->nodes()) rows[node.choice.row->families].insert(node.node->op->name);
+  }
+  std::string text;
+  for (const auto& [family, ops] : rows) {
+    text += fmt::format("{}{} ({} ops)", text.empty() ? "" : ", ", family, ops.size());
+  }
+  return fmt::format("rows: {}; {}", text,
+                     fallbacks == 0 ? "no fallbacks" : fmt::format("{} fallback nodes", fallbacks));
+}
+
+}  // namespace tamis::apps
