@@ -1,0 +1,120 @@
+// A captured decode step replayed with other inputs, and what a plan may not do while running: allocate.
+#include <cstdlib>
+#include <cstring>
+
+#include "tests/model/allocation_counter.h"
+#include "tests/model/model_fixture.h"
+
+namespace tamis::model_tests {
+namespace {
+
+class CapturedPlan : public ::testing::Test {
+ protected:
+  static std::unique_ptr<Runner> open(bool capture) {
+    ModelSetup setup{tiny_v32_path(), {}, {}};
+    setup.options.precision.kv_format = KvFormat::kPackedFp8;
+    setup.options.precision.index_format = IndexFormat::kFp8Paged;
+    setup.options.cache_tokens = 2048;
+    setup.options.max_sequences = 2;
+    std::unique_ptr<Runner> runner = open_runner(setup);
+    runner->set_capture(capture);
+    return runner;
+  }
+  static std::vector<std::int32_t> tokens(std::int64_t first, std::int64_t n) {
+    std::vector<std::int32_t> ids;
+    for (std::int64_t i = first; i < first + n; ++i)
+      ids.push_back(static_cast<std::int32_t>((i * 733 + 5) % 3000));
+    return ids;
+  }
+  static StepKey decode_key(std::int64_t sequences, std::int64_t max_kv) {
+    StepKey key;
+    key.n_tokens = key.n_seqs = key.n_out = sequences;
+    key.max_kv = max_kv;
+    return key;
+  }
+  // Logits of both must have the same bits.
+  static void expect_same(const StepResult& captured, const StepResult& plain, std::int64_t length) {
+    ASSERT_EQ(captured.logits.size(), plain.logits.size());
+    EXPECT_EQ(std::memcmp(captured.logits.data(), plain.logits.data(), plain.logits.size() * sizeof(float)),
+              0)
+        << "at " << length << " tokens: " << max_difference(captured.logits, plain.logits);
+  }
+};
+
+// One sequence, 100 to 300 tokens: the bound on the length doubles at 256, so there are two decode plans,
+// each captured once and replayed.
+TEST_F(CapturedPlan, ReplaysAcrossLengthBuckets) {
+  const std::unique_ptr<Runner> captured = open(true), plain = open(false);
+  const SequenceId a = must(captured->new_sequence()), b = must(plain->new_sequence());
+  advance(*captured, a, tokens(0, 99));
+  advance(*plain, b, tokens(0, 99));
+  const std::size_t before = captured->plans().size();
+  for (std::int64_t length = 99; length < 300; ++length) {
+    expect_same(advance(*captured, a, tokens(length, 1)), advance(*plain, b, tokens(length, 1)), length);
+    ASSERT_EQ(captured->plans().size(), before + (length < 256 ? 1 : 2));
+  }
+  for (std::int64_t bound : {256, 512}) {
+    EXPECT_GT(must(captured->plan(decode_key(1, bound)))->captured_segments(), 0);
+    EXPECT_EQ(must(plain->plan(decode_key(1, bound)))->captured_segments(), 0);
+  }
+  EXPECT_EQ(captured->plans().size(), before + 2) << "the keys above are not those of the steps";
+}
+
+// A second sequence of 300 tokens and more keeps the bucket at 512: one plan for all lengths of the first.
+TEST_F(CapturedPlan, ReplaysOnePlanFrom100To300) {
+  const std::unique_ptr<Runner> captured = open(true), plain = open(false);
+  const auto prepare = [](Runner& runner) {
+    std::vector<StepItem> items(2);
+    for (int s = 0; s < 2; ++s) {
+      items[static_cast<std::size_t>(s)].sequence = must(runner.new_sequence());
+      advance(runner, items[static_cast<std::size_t>(s)].sequence, tokens(1000 * s, s == 0 ? 99 : 299));
+    }
+    return items;
+  };
+  std::vector<StepItem> a = prepare(*captured), b = prepare(*plain);
+  const Plan* plan = must(captured->plan(decode_key(2, 512)));
+  const std::size_t plans = captured->plans().size();
+  for (std::int64_t i = 0; i < 200; ++i) {
+    for (std::vector<StepItem>* items : {&a, &b}) {
+      (*items)[0].tokens = tokens(99 + i, 1);
+      (*items)[1].tokens = tokens(1299 + i, 1);
+    }
+    expect_same(must(captured->step(a)), must(plain->step(b)), 100 + i);
+    ASSERT_EQ(captured->plans().size(), plans);
+  }
+  EXPECT_GT(plan->captured_segments(), 0);
+}
+
+// The inputs of the last step still lie there: running its plan again repeats it.
+TEST_F(CapturedPlan, RunsWithoutAllocating) {
+  if (!allocations_are_counted()) GTEST_SKIP() << "malloc belongs to a sanitizer";
+  for (const bool capture : {true, false}) {
+    const std::unique_ptr<Runner> runner = open(capture);
+    const SequenceId sequence = must(runner->new_sequence());
+    advance(*runner, sequence, tokens(0, 300));
+    advance(*runner, sequence, tokens(300, 1));
+    const std::unique_ptr<Queue> queue = must(runner->device().create_queue());
+    const std::unique_ptr<Queue> host_queue = must(runner->device().create_queue());
+    Plan* plan = must(runner->plan(decode_key(1, 512)));
+    must(plan->run(*queue, *host_queue));
+    const std::int64_t before = allocations_so_far();
+    const Status status = plan->run(*queue, *host_queue);
+    const std::int64_t allocations = allocations_so_far() - before;
+    must(status);
+    EXPECT_EQ(allocations, 0) << (capture ? "replayed" : "launched one by one");
+  }
+}
+
+TEST_F(CapturedPlan, TheCounterCounts) {
+  if (!allocations_are_counted()) GTEST_SKIP();
+  const std::int64_t before = allocations_so_far();
+  // volatile: a compiler may leave out an allocation that nobody uses.
+  void* volatile bytes = std::malloc(10);
+  int* volatile number = new int(1);
+  EXPECT_EQ(allocations_so_far() - before, 2);
+  std::free(bytes);
+  delete number;
+}
+
+}  // namespace
+}  // namespace tamis::model_tests

@@ -1,0 +1,40 @@
+#include "tests/model/tiny_v32.h"
+
+namespace tamis::model_tests {
+
+std::vector<TinyMode> tiny_modes() {
+  std::vector<TinyMode> modes(6);
+  modes[0] = {"exact", {}, 2e-4, 0};
+  modes[1] = {"fp8_indexer", {}, 0.5, 0.005};
+  modes[1].precision.index_format = IndexFormat::kFp8Paged;
+  modes[2] = {"fp8_cache", {}, 0.5, 0.005};
+  modes[2].precision.kv_format = KvFormat::kPackedFp8;
+  modes[3] = {"bf16", {}, 0.4, 0.005};
+  modes[3].precision.activations = modes[3].precision.kv_dtype = DType::kBF16;
+  modes[4] = {"all_three", modes[1].precision, 0.6, 0.005};
+  modes[4].precision.kv_format = KvFormat::kPackedFp8;
+  modes[4].precision.activations = DType::kBF16;
+  modes[5] = {"all_three_act_quant", modes[4].precision, 1.5, 0.009};
+  modes[5].precision.act_quant = ActQuant::kE4M3Group128Pow2;
+  return modes;
+}
+
+TinyMode tiny_mode(const std::string& name) {
+  for (const TinyMode& mode : tiny_modes()) {
+    if (mode.name == name) return mode;
+  }
+  throw std::runtime_error("no mode " + name);
+}
+
+ModelSetup tiny_setup(const Precision& precision, std::int64_t cache_tokens) {
+  ModelSetup setup{tiny_v32_path(), {}, {}};
+  setup.options.precision = precision;
+  setup.options.cache_tokens = cache_tokens;
+  setup.options.max_sequences = 1;
+  setup.options.mtp = true;
+  return setup;
+}
+
+Expected tiny_expected() { return Expected(fixture_path("tiny-v32/expected.safetensors")); }
+
+}  // namespace tamis::model_tests
