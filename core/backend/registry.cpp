@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 
@@ -23,7 +24,11 @@ std::string own_folder() {
   return fs::path(info.dli_fname).parent_path().string();
 }
 
-bool is_plugin_name(const std::string& file) { return file.starts_with("libtamis_") && file.ends_with(".so"); }
+constexpr const char* kPluginPrefix = "libtamis_";
+
+bool is_plugin_name(const std::string& file) {
+  return file.starts_with(kPluginPrefix) && file.ends_with(".so");
+}
 
 // Plug-in files of a folder in name order, or the path itself if it is a file.
 std::vector<std::string> plugins_at(const std::string& path) {
@@ -35,6 +40,12 @@ std::vector<std::string> plugins_at(const std::string& path) {
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+// "cuda" of "/usr/lib/libtamis_cuda.so".
+std::string backend_name(const std::string& path) {
+  const std::string file = fs::path(path).filename().string();
+  return is_plugin_name(file) ? fs::path(file).stem().string().substr(std::strlen(kPluginPrefix)) : file;
 }
 
 Status check_entry(const std::string& path, const BackendEntry& entry) {
@@ -84,7 +95,7 @@ Status Registry::load(const std::string& path) {
   if (entry_fn == nullptr) return unsupported("{}: exports no {}", path, kBackendEntrySymbol);
   const BackendEntry* entry = entry_fn();
   if (Status bad = check_entry(path, *entry); !bad.ok()) {
-    records_.push_back({nullptr, fs::path(path).stem().string(), path, bad.message(), {}});
+    records_.push_back({nullptr, backend_name(path), path, bad.message(), {}});
     return bad;
   }
   Backend* backend = entry->create();
@@ -107,20 +118,22 @@ Result<std::shared_ptr<Device>> Registry::device(const std::string& name) const 
   if (colon != std::string::npos) {
     const char* first = name.data() + colon + 1;
     const char* last = name.data() + name.size();
-    if (std::from_chars(first, last, index).ptr != last || first == last) {
+    const auto [end, error] = std::from_chars(first, last, index);
+    if (error != std::errc() || end != last) {
       return invalid_argument("device {}: expected BACKEND or BACKEND:NUMBER", name);
     }
   }
+  const BackendRecord* found = nullptr;
   std::string known;
   for (const BackendRecord& record : records_) {
-    if (record.name == backend) {
-      if (index < record.devices.size()) return record.devices[index];
-      if (!record.why_not.empty()) return not_found("device {}: {}", name, record.why_not);
-      return not_found("device {}: the backend has {} device(s)", name, record.devices.size());
-    }
+    // A refused library does not hide a good one of the same name in a later folder.
+    if (record.name == backend && (found == nullptr || found->backend == nullptr)) found = &record;
     known += (known.empty() ? "" : ", ") + record.name;
   }
-  return not_found("device {}: no such backend here; known: {}", name, known);
+  if (found == nullptr) return not_found("device {}: no such backend here; known: {}", name, known);
+  if (index < found->devices.size()) return found->devices[index];
+  if (!found->why_not.empty()) return not_found("device {}: {}", name, found->why_not);
+  return not_found("device {}: the backend has {} device(s)", name, found->devices.size());
 }
 
 }  // namespace tamis

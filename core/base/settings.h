@@ -10,6 +10,8 @@ namespace tamis::settings {
 std::string models_path();
 // TAMIS_BACKENDS: colon-separated folders or files searched for libtamis_<name>.so, before the folder of libtamis.so.
 std::string backends_path();
+// TAMIS_NULL_DEVICE=1: the null backend (backends/null) has a device. For tests of fallback and copies without a GPU.
+bool null_device();
 // TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
 int threads();
 // TAMIS_LOG: error, warn (default), info, debug.

@@ -3,6 +3,7 @@
 #include "core/ops/index_k_store/index_k_store.h"
 #include "core/ops/indexer_scores/indexer_scores.h"
 #include "core/ops/indexer_topk/indexer_topk.h"
+#include "core/ops/oracle/oracle.h"
 #include "core/ops/topk_select/topk_select.h"
 #include "tests/cases/indexer_data.h"
 #include "tests/core/indexer_support.h"
@@ -168,6 +169,14 @@ void store_and_score_at_the_end(IndexFormat format, const char* family) {
   const Tensor slot = runner.filled(
       {.desc = {DType::kI32, {kTokens}}, .fill = cases::fill_values({last, last + 1, last + 2})});
   runner.run(op::index_k_store, IndexKStoreParams{format, kPage}, {k, scale, slot, cache}, "portable");
+  // Looked up here as well: a store and a score that cut the same offset would agree with each other.
+  const std::int64_t last_page = fp8 ? (kPages - 1) * kPage * (kDim + 4) : (kSlots - kPage) * kDim * 2;
+  for (std::int64_t i = 0; i < kTokens * kDim; ++i) {
+    const DType stored = fp8 ? DType::kE4M3 : DType::kBF16;
+    const std::byte* element =
+        cache.buffer->host() + last_page + i * static_cast<std::int64_t>(dtype_size(stored));
+    ASSERT_EQ(load_element(stored, element), 0.5) << i;
+  }
   const Tensor q =
       runner.filled({.desc = {DType::kF32, {kTokens, 2, kDim}}, .fill = cases::fill_constant(0.25)});
   const Tensor w = runner.filled({.desc = {DType::kF32, {kTokens, 2}}, .fill = cases::fill_constant(1)});

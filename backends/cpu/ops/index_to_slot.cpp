@@ -2,6 +2,8 @@
 // cache.
 #include "core/ops/index_to_slot/index_to_slot.h"
 
+#include <algorithm>
+
 #include "backends/cpu/kernels/indexer/page_slot.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
@@ -15,34 +17,36 @@ constexpr std::int64_t kGrainIndices = 1 << 14;  // some 50 us: less is not wort
 
 Reason accepts(const DeviceInfo&, const OpCall&) { return accept(); }
 
-std::int64_t ragged_slot(std::int64_t start, std::int64_t position) {
-  const std::int64_t slot = start + position;
-  return start >= 0 && slot <= indexer::kMaxSlot ? slot : -1;
+using SlotRow = void (*)(const OpCall& call, std::int64_t token, const std::int32_t* idx,
+                         std::int32_t* slots);
+
+void paged_row(const OpCall& call, std::int64_t token, const std::int32_t* idx, std::int32_t* slots) {
+  const std::int64_t sequence = indexer::sequence_of(call[kSeqOfToken], token), k = call[kIdx].desc.dim(1);
+  indexer::PageWalker pages(call[kPageTable], sequence, call.as<IndexToSlotParams>().page_size);
+  for (std::int64_t i = 0; i < k; ++i)
+    slots[i] = idx[i] < 0 ? -1 : static_cast<std::int32_t>(pages.slot(idx[i]));
+}
+
+void ragged_row(const OpCall& call, std::int64_t token, const std::int32_t* idx, std::int32_t* slots) {
+  const Tensor& row_start = call[kRowStart];
+  const std::int64_t start = row_start.present() ? indexer::read_i32(row_start, token) : 0,
+                     k = call[kIdx].desc.dim(1);
+  for (std::int64_t i = 0; i < k; ++i) {
+    const std::int64_t slot = start + idx[i];
+    slots[i] = idx[i] < 0 || start < 0 || slot > indexer::kMaxSlot ? -1 : static_cast<std::int32_t>(slot);
+  }
 }
 
 Status compute(const OpCall& call, const Scratch&) {
-  const Tensor &idx = call[kIdx], &slots = call[kSlots], &page_table = call[kPageTable],
-               &row_start = call[kRowStart];
-  const std::int64_t page_size = call.as<IndexToSlotParams>().page_size;
-  const std::int64_t tokens = idx.desc.dim(0), k = idx.desc.dim(1);
-  parallel_for(tokens, 1 + kGrainIndices / std::max<std::int64_t>(1, k),
-               [&](std::int64_t begin, std::int64_t end, int) {
-                 for (std::int64_t t = begin; t < end; ++t) {
-                   const auto* in = reinterpret_cast<const std::int32_t*>(row_address(idx, t));
-                   auto* out = reinterpret_cast<std::int32_t*>(row_address(slots, t));
-                   const std::int64_t sequence = indexer::sequence_of(call[kSeqOfToken], t);
-                   const std::int64_t start = row_start.present() ? indexer::read_i32(row_start, t) : 0;
-                   for (std::int64_t i = 0; i < k; ++i) {
-                     std::int64_t slot = -1;
-                     if (in[i] >= 0) {
-                       slot = page_table.present()
-                                  ? indexer::page_slot(page_table, sequence, in[i], page_size)
-                                  : ragged_slot(start, in[i]);
-                     }
-                     out[i] = static_cast<std::int32_t>(slot);
-                   }
-                 }
-               });
+  const Tensor &idx = call[kIdx], &slots = call[kSlots];
+  const SlotRow row = call[kPageTable].present() ? paged_row : ragged_row;
+  const std::int64_t grain = 1 + kGrainIndices / std::max<std::int64_t>(1, idx.desc.dim(1));
+  parallel_for(idx.desc.dim(0), grain, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      row(call, t, reinterpret_cast<const std::int32_t*>(row_address(idx, t)),
+          reinterpret_cast<std::int32_t*>(row_address(slots, t)));
+    }
+  });
   return {};
 }
 

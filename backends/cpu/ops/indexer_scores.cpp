@@ -69,12 +69,14 @@ Status compute(const OpCall& op_call, const Scratch& scratch) {
   parallel_for(call.tokens(), 64, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t t = begin; t < end; ++t) fill_invisible(call, scores, t);
   });
-  parallel_for(grid.items(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    ScoreWriter writer{call, scores};
-    for (std::int64_t item = begin; item < end; ++item) {
-      score_item(call, kernel, grid, item, workspace + thread * floats, {&ScoreWriter::take, &writer, 1});
-    }
-  });
+  parallel_for(
+      grid.items(), item_grain(grid, scoring_flops(call, 1)),
+      [&](std::int64_t begin, std::int64_t end, int thread) {
+        ScoreWriter writer{call, scores};
+        for (std::int64_t item = begin; item < end; ++item) {
+          score_item(call, kernel, grid, item, workspace + thread * floats, {&ScoreWriter::take, &writer, 1});
+        }
+      });
   return {};
 }
 

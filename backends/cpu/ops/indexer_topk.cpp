@@ -82,7 +82,7 @@ class Selection {
 
   void run() {
     const Grid& grid = plan_.grid;
-    parallel_for(grid.items(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    parallel_for(grid.items(), grain(), [&](std::int64_t begin, std::int64_t end, int thread) {
       for (std::int64_t item = begin; item < end; ++item) {
         const std::int64_t slot = grid.splits > 1 ? item : thread;
         score(item, slot, scratch_ + thread * plan_.scratch_floats);
@@ -90,12 +90,17 @@ class Selection {
       }
     });
     if (grid.splits == 1) return;
-    parallel_for(grid.blocks, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    parallel_for(grid.blocks, grain(), [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t block = begin; block < end; ++block) finish(block, block * grid.splits);
     });
   }
 
  private:
+  // Writing an index and its slot costs about as much as 50 FLOP of scoring.
+  std::int64_t grain() const {
+    return item_grain(plan_.grid, scoring_flops(scoring_, k_ + 1) + 50 * scoring_.tokens() * k_);
+  }
+
   // The buffers of a slot, one per token of a block.
   struct Feed {
     Candidates* buffers;
@@ -141,10 +146,8 @@ class Selection {
     } else {
       for (std::int64_t i = 0; i < count; ++i) idx[i] = static_cast<std::int32_t>(i);
     }
-    for (std::int64_t i = 0; i < count; ++i) {
-      slots[i] = static_cast<std::int32_t>(
-          page_slot(scoring_.page_table, keys.sequence, idx[i], scoring_.page_size));
-    }
+    PageWalker pages(scoring_.page_table, keys.sequence, scoring_.page_size);
+    for (std::int64_t i = 0; i < count; ++i) slots[i] = static_cast<std::int32_t>(pages.slot(idx[i]));
     std::fill(idx + count, idx + k_, -1);
     std::fill(slots + count, slots + k_, -1);
     data<std::int32_t>(call_[kCount])[token] = static_cast<std::int32_t>(count);

@@ -68,16 +68,16 @@ struct Key {
   float scale = 1.0f;
 };
 
-Key find_key(const ScoreCall& call, const IndexCache& cache, const Visible& keys, std::int64_t position) {
+Key paged_key(const IndexCache& cache, std::int64_t slot) {
   Key key;
-  if (call.paged) {
-    const std::int64_t slot = page_slot(call.page_table, keys.sequence, position, call.page_size);
-    if (!cache.contains(slot)) return key;
-    key.address = cache.key(slot);
-    if (cache.has_scales()) std::memcpy(&key.scale, cache.scale(slot), 4);
-    return key;
-  }
-  const std::int64_t row = keys.origin + position;
+  if (!cache.contains(slot)) return key;
+  key.address = cache.key(slot);
+  if (cache.has_scales()) std::memcpy(&key.scale, cache.scale(slot), 4);
+  return key;
+}
+
+Key ragged_key(const ScoreCall& call, std::int64_t row) {
+  Key key;
   if (row >= call.keys.desc.dim(0)) return key;
   key.address = row_address(call.keys, row);
   if (call.key_scale.present()) key.scale = data<float>(call.key_scale)[row];
@@ -95,12 +95,16 @@ void load_tile(const ScoreCall& call, const TileKernel& kernel, const Visible& k
                const Parts& parts, LoadedTile& tile) {
   const TileShape shape = call.shape();
   const IndexCache cache(call.keys, call.format, call.page_size, shape.dim);
+  PageWalker pages = call.paged ? PageWalker(call.page_table, keys.sequence, call.page_size) : PageWalker();
   const DType dtype = call.paged ? cache.dtype() : call.keys.desc.dtype;
   tile.first = first;
   tile.count = std::min(kTileKeys, keys.keys - first);
   tile.any_absent = false;
   for (std::int64_t j = 0; j < kTileKeys; ++j) {
-    const Key key = j < tile.count ? find_key(call, cache, keys, first + j) : Key{};
+    Key key;
+    if (j < tile.count) {
+      key = call.paged ? paged_key(cache, pages.slot(first + j)) : ragged_key(call, keys.origin + first + j);
+    }
     tile.absent[j] = key.address == nullptr;
     parts.key_scales[j] = key.scale;
     if (key.address != nullptr) {
@@ -160,6 +164,15 @@ Visible visible(const ScoreCall& call, std::int64_t token) {
   }
   keys.keys = std::max<std::int64_t>(0, end - keys.origin);
   return keys;
+}
+
+std::int64_t scoring_flops(const ScoreCall& call, std::int64_t min_keys) {
+  std::int64_t keys = 0;
+  for (std::int64_t t = 0; t < call.tokens(); ++t) {
+    const std::int64_t seen = visible(call, t).keys;
+    if (seen >= min_keys) keys += seen;
+  }
+  return 2 * keys * call.shape().heads * call.shape().dim;
 }
 
 Grid make_grid(std::int64_t tokens, std::int64_t threads) {

@@ -46,6 +46,14 @@ struct Grid {
 inline constexpr std::int64_t kMaxBlockTokens = 32;  // loading a tile costs up to 5 % of scoring it 32 times
 Grid make_grid(std::int64_t tokens, std::int64_t threads);
 
+// FLOPs of the tokens that see at least min_keys keys.
+std::int64_t scoring_flops(const ScoreCall& call, std::int64_t min_keys);
+
+// The grain of a parallel_for over items: all of them when the work takes less than waking the other threads.
+constexpr std::int64_t item_grain(const Grid& grid, std::int64_t flops) {
+  return flops < (1 << 19) ? grid.items() : 1;
+}
+
 // Scratch of one thread, in floats: queries and weights of a block, a tile and its scales, one widened key,
 // one row of scores, the kernel's own.
 std::int64_t thread_floats(const TileKernel& kernel, const TileShape& shape, std::int64_t block_tokens);

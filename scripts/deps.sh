@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that tamis needs. Does nothing, quickly, when they are there already.
+#
+#   scripts/deps.sh           build and run on the CPU
+#   scripts/deps.sh --test    and build the tests, lint, sanitizers and fuzz targets
+#   scripts/deps.sh --all     and the toolchains of every other backend (Vulkan, HIP; CUDA comes from NVIDIA)
+#   scripts/deps.sh --list …  print the packages and install nothing
+set -euo pipefail
+
+cpu=(g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libpcre2-dev
+     libopenblas-openmp-dev libopenblas0-openmp)
+# libomp: the fuzz targets are built by clang, whose OpenMP runtime that is. ccache: a second build takes seconds.
+test=(libgtest-dev python3 git ccache clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
+vulkan=(libvulkan-dev glslang-dev glslang-tools spirv-tools mesa-vulkan-drivers vulkan-validationlayers)
+hip=(libamdhip64-dev rocm-device-libs clang-22 lld-22 llvm-22 clang-tools-22 libboost-context-dev)
+
+die() {
+  echo "deps.sh: $*" >&2
+  exit 1
+}
+
+packages=("${cpu[@]}")
+list_only=no
+for argument in "$@"; do
+  case "$argument" in
+    --test) packages+=("${test[@]}") ;;
+    --all) packages+=("${test[@]}" "${vulkan[@]}" "${hip[@]}") ;;
+    --list) list_only=yes ;;
+    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) die "unknown argument $argument; see --help" ;;
+  esac
+done
+if [[ $list_only == yes ]]; then
+  printf '%s\n' "${packages[@]}"
+  exit 0
+fi
+
+for tool in dpkg-query apt-get apt-cache; do
+  command -v "$tool" > /dev/null ||
+    die "no $tool here: this script knows Debian 12. Elsewhere install the equivalents of: ${packages[*]}"
+done
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2> /dev/null) || state=absent
+  [[ $state == installed ]] || missing+=("$package")
+done
+if [[ ${#missing[@]} -eq 0 ]]; then
+  echo "deps: ${#packages[@]} packages, all installed"
+  exit 0
+fi
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  command -v sudo > /dev/null || die "needs root to install: ${missing[*]}"
+  as_root=(sudo)
+fi
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@"; }
+
+known() {  # every package named here has a version that can be installed
+  local package
+  for package in "$@"; do
+    apt-cache policy "$package" 2> /dev/null | grep -q '^  Candidate: [^(]' || return 1
+  done
+}
+
+echo "deps: installing ${missing[*]}"
+updated=no
+known "${missing[@]}" || { apt update; updated=yes; }
+if ! apt install -y --no-install-recommends "${missing[@]}" > /dev/null; then
+  # Package lists that are old name files which the mirror no longer has.
+  [[ $updated == no ]] || die "apt-get could not install: ${missing[*]}"
+  apt update
+  apt install -y --no-install-recommends "${missing[@]}" > /dev/null || die "apt-get could not install: ${missing[*]}"
+fi
+echo "deps: ${#missing[@]} packages installed, ${#packages[@]} in all"

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Builds and tests everything; exit 0 only if all of it passes. The last line is "N passed, N failed": unit tests,
+# parity cases, lint checks, fuzz targets and command-line checks together.
+#
+#   scripts/test.sh            everything
+#   scripts/test.sh --quick    without the sanitizer and fuzz builds
+#
+# Each part writes build/logs/<part>.log; a part that fails shows the end of its own. TAMIS_JOBS limits parallel
+# compilation, TAMIS_FUZZ_SECONDS (10) is how long each fuzz target runs, TAMIS_TIDY_SECONDS (180) bounds clang-tidy.
+#
+# ThreadSanitizer is not part of this: GCC's OpenMP runtime is not instrumented, so every parallel region is reported
+# as a race. `cmake --preset tsan` builds it for a look at code outside such regions.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+
+quick=no
+for argument in "$@"; do
+  case "$argument" in
+    --quick) quick=yes ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "test.sh: unknown argument $argument; see --help" >&2; exit 2 ;;
+  esac
+done
+
+logs=build/logs
+mkdir -p $logs
+passed=0 failed=0 table=""
+declare -A state  # of each part: ok or failed
+
+# Sets part_passed and part_failed from what a log says at its end: gtest, or "N passed, N failed".
+read_counts() {
+  local log=$1 line
+  part_passed=0 part_failed=0
+  line=$(grep -aoE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+    part_passed=${BASH_REMATCH[1]} part_failed=${BASH_REMATCH[2]}
+    return
+  fi
+  line=$(grep -aoE '^\[  PASSED  \] [0-9]+' "$log" | tail -n 1)
+  part_passed=${line:-0}
+  part_passed=${part_passed##* }
+  line=$(grep -aoE '^ ?[0-9]+ FAILED TESTS?' "$log" | tail -n 1)
+  read -r part_failed _ <<< "${line:-0}"
+}
+
+# part NAME NEEDED COMMAND…: runs the command if the part NEEDED (or -) went well.
+part() {
+  local name=$1 needed=$2 log status from=$SECONDS
+  log="$logs/${1// /-}.log"
+  shift 2
+  if [[ $needed != - && ${state[$needed]:-failed} != ok ]]; then
+    state[$name]=failed
+    echo "== $name: not run, as $needed failed"
+    table+=$(printf '%-16s %6s  %s' "$name" - "not run")$'\n'
+    failed=$((failed + 1))
+    return
+  fi
+  echo "== $name: $*"
+  timeout --foreground 1800 "$@" > "$log" 2>&1
+  status=$?
+  read_counts "$log"
+  # A crash, a failed build or a hang prints no count of its own.
+  if [[ $status -ne 0 && $part_failed -eq 0 ]]; then part_failed=1; fi
+  local took=$((SECONDS - from)) verdict=ok
+  if [[ $status -ne 0 || $part_failed -ne 0 ]]; then
+    verdict="FAILED (exit $status)"
+    tail -n 60 "$log"
+  fi
+  state[$name]=${verdict%% *}
+  passed=$((passed + part_passed)) failed=$((failed + part_failed))
+  table+=$(printf '%-16s %3d:%02d  %s, %d passed, %d failed' "$name" $((took / 60)) $((took % 60)) "$verdict" \
+    "$part_passed" "$part_failed")$'\n'
+  echo "   $verdict in $took s: $part_passed passed, $part_failed failed"
+}
+
+build() {  # build PRESET TARGET…
+  local preset=$1
+  shift
+  echo "cmake --preset $preset -DTAMIS_TESTS=ON && cmake --build --preset $preset ${TAMIS_JOBS:+-j $TAMIS_JOBS} $*"
+}
+
+run_tests() {  # run_tests PRESET PREFIX: every program of the build that is named tamis_*_tests, then parity
+  local program name
+  for program in "build/$1/bin/"tamis_*_tests; do
+    name=${program##*/tamis_}
+    part "$2${name%_tests} tests" "$2build" "$program" --gtest_brief=1
+  done
+  part "$2parity" "$2build" "build/$1/bin/tamis_parity"
+}
+
+part deps - scripts/deps.sh --test
+part lint - scripts/lint.sh --tidy-seconds "${TAMIS_TIDY_SECONDS:-180}"
+part build - bash -c "$(build cpu)"
+run_tests cpu ""
+part "command line" build tests/command_line.sh build/cpu/bin/tamis
+
+if [[ $quick == no ]]; then
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+  part "asan build" - bash -c "$(build asan)"
+  run_tests asan "asan "
+  part "fuzz build" - scripts/fuzz.sh --build
+  part fuzz "fuzz build" scripts/fuzz.sh "${TAMIS_FUZZ_SECONDS:-10}"
+fi
+
+echo
+printf '%-16s %6s\n' part min:s
+printf '%s' "$table"
+printf '%-16s %3d:%02d\n\n' total $((SECONDS / 60)) $((SECONDS % 60))
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]
