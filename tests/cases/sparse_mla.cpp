@@ -136,9 +136,12 @@ CaseList cases_sparse_mla() {
                          Shape{32, 128, 512, 64, 2048, 8192}}) {
     const std::string name = fmt::format("perf_t{}_h{}_k{}", s.tokens, s.heads, s.k);
     const Options bf16{.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
-    list.push_back(timed(sparse_case(name, s, bf16)));
-    list.push_back(timed(sparse_case(
-        name, s, {.format = packed, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false})));
+    const Options fp8{.format = packed, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
+    for (const Options& options : {bf16, fp8}) {
+      Case full = timed(sparse_case(name, s, options));
+      full.operands[3].fill = fill_ints(0, s.slots);  // no holes: the FLOPs are those of the formula
+      list.push_back(std::move(full));
+    }
   }
   return list;
 }
