@@ -3,7 +3,7 @@
 # parity cases, lint checks, fuzz targets and command-line checks together.
 #
 #   scripts/test.sh            everything
-#   scripts/test.sh --quick    without the sanitizer and fuzz builds
+#   scripts/test.sh --quick    without slow tests, sanitizers and fuzzing
 #
 # Each part writes build/logs/<part>.log; a part that fails shows the end of its own. TAMIS_JOBS limits parallel
 # compilation, TAMIS_FUZZ_SECONDS (10) is how long each fuzz target runs, TAMIS_TIDY_SECONDS (180) bounds clang-tidy.
@@ -79,26 +79,39 @@ build() {  # build PRESET TARGET…
   echo "cmake --preset $preset -DTAMIS_TESTS=ON && cmake --build --preset $preset ${TAMIS_JOBS:+-j $TAMIS_JOBS} $*"
 }
 
-run_tests() {  # run_tests PRESET PREFIX: every program of the build that is named tamis_*_tests, then parity
-  local program name
-  for program in "build/$1/bin/"tamis_*_tests; do
-    name=${program##*/tamis_}
-    part "$2${name%_tests} tests" "$2build" "$program" --gtest_brief=1
-  done
-  part "$2parity" "$2build" "build/$1/bin/tamis_parity"
+# The tests that CMake knows (add_test), one a line: name, folder, command and arguments, separated by tabs.
+list_tests() {
+  ctest --test-dir "build/$1" --show-only=json-v1 | python3 -c '
+import json, sys
+for test in json.load(sys.stdin)["tests"]:
+    folder = next(p["value"] for p in test["properties"] if p["name"] == "WORKING_DIRECTORY")
+    print("\t".join([test["name"], folder, *test["command"]]))'
 }
 
+run_tests() {  # run_tests PRESET PREFIX SKIP: each test that CMake knows is a part, unless its name matches SKIP
+  local fields tests test
+  [[ ${state["$2build"]} == ok ]] || { part "$2tests" "$2build" false; return; }
+  mapfile -t tests < <(list_tests "$1")
+  [[ ${#tests[@]} -gt 0 ]] || part "$2tests" - false
+  for test in "${tests[@]}"; do
+    IFS=$'\t' read -r -a fields <<< "$test"
+    [[ ${fields[0]} =~ $3 ]] || part "$2${fields[0]}" "$2build" env -C "${fields[@]:1}"
+  done
+}
+
+# Names of tests end in _slow where they take minutes, in _memory where they measure their own process.
+slow='_slow$' not_sanitized='_slow$|_memory$'
+export GTEST_BRIEF=1
 part deps - scripts/deps.sh --test
 part lint - scripts/lint.sh --tidy-seconds "${TAMIS_TIDY_SECONDS:-180}"
 part build - bash -c "$(build cpu)"
-run_tests cpu ""
-part "command line" build tests/command_line.sh build/cpu/bin/tamis
+run_tests cpu "" "$([[ $quick == yes ]] && echo "$slow" || echo '^$')"
 
 if [[ $quick == no ]]; then
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
   export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
   part "asan build" - bash -c "$(build asan)"
-  run_tests asan "asan "
+  run_tests asan "asan " "$not_sanitized"
   part "fuzz build" - scripts/fuzz.sh --build
   part fuzz "fuzz build" scripts/fuzz.sh "${TAMIS_FUZZ_SECONDS:-10}"
 fi

@@ -2,8 +2,8 @@
 # The commands of the tool, as a user types them: what they print and how they fail. Ends with "N passed, N failed".
 #   tests/command_line.sh build/cpu/bin/tamis
 set -uo pipefail
+tamis=$(realpath "${1:?path of the tamis program}")
 cd "$(dirname "$0")/.." || exit 2
-tamis=${1:?path of the tamis program}
 passed=0 failed=0
 
 check() {  # check EXIT_CODE PATTERN COMMAND…: the exit code, and a line of the output that matches
