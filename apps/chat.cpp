@@ -1,4 +1,5 @@
-// tamis chat: a conversation in the terminal. The cache keeps what the next turn's prompt has in common with the last.
+// tamis chat: a conversation in the terminal. The cache keeps what the next turn's prompt has in common with
+// the last.
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -28,15 +29,16 @@ Result<Json> first_messages(const ChatCommand& options) {
   if (!options.tools_file.empty()) {
     TAMIS_ASSIGN_OR_RETURN(const std::string text, read_file(options.tools_file));
     TAMIS_ASSIGN_OR_RETURN(Json tools, parse_json(text, options.tools_file));
-    if (!tools.is_array()) return corrupt_data("{}: expected an array of tools, found {}", options.tools_file, tools.type_name());
+    if (!tools.is_array())
+      return corrupt_data("{}: expected an array of tools, found {}", options.tools_file, tools.type_name());
     system["tools"] = std::move(tools);
   }
   messages.push_back(std::move(system));
   return messages;
 }
 
-// What the model said, as the message that goes into the history. A completion that the parser refuses (cut off, or
-// malformed by a small model) is kept as plain content, with a note on stderr.
+// What the model said, as the message that goes into the history. A completion that the parser refuses (cut
+// off, or malformed by a small model) is kept as plain content, with a note on stderr.
 Json to_message(const GenerateResult& result, const Talker& talker, bool thinking) {
   Result<std::string> raw = talker.tokenizer.decode(result.tokens);
   if (raw.ok()) {
@@ -60,22 +62,25 @@ void print_tool_calls(const Json& message) {
 
 // One line from the user; a line that begins with "/" is a command. False at the end of input.
 bool read_line(const Json& messages, std::string& line) {
-  const bool tool_result = !messages.empty() && messages.back().contains("tool_calls") && !messages.back()["tool_calls"].empty();
+  const bool tool_result =
+      !messages.empty() && messages.back().contains("tool_calls") && !messages.back()["tool_calls"].empty();
   std::fputs(tool_result ? "tool result> " : "> ", stdout);
   std::fflush(stdout);
   return static_cast<bool>(std::getline(std::cin, line)) && line != "/quit";
 }
 
 void append_user(Json& messages, const std::string& line) {
-  const bool tool_result = !messages.empty() && messages.back().contains("tool_calls") && !messages.back()["tool_calls"].empty();
+  const bool tool_result =
+      !messages.empty() && messages.back().contains("tool_calls") && !messages.back()["tool_calls"].empty();
   messages.push_back({{"role", tool_result ? "tool" : "user"}, {"content", line}});
 }
 
 Status turn(const ChatCommand& options, const Talker& talker, Session& session, Json& messages) {
   TAMIS_ASSIGN_OR_RETURN(const std::string prompt, encode_chat(messages, {.thinking = options.thinking}));
   TAMIS_ASSIGN_OR_RETURN(std::vector<std::int32_t> ids, talker.tokenizer.encode(prompt));
-  TAMIS_ASSIGN_OR_RETURN(const GenerateResult result,
-                         session.generate(make_request(talker, options.generation, std::move(ids)), print_callbacks()));
+  TAMIS_ASSIGN_OR_RETURN(
+      const GenerateResult result,
+      session.generate(make_request(talker, options.generation, std::move(ids)), print_callbacks()));
   std::fputc('\n', stdout);
   Json message = to_message(result, talker, options.thinking);
   print_tool_calls(message);

@@ -23,9 +23,12 @@ std::string feature_list(const DeviceInfo& info) {
 
 Json device_json(Device& device) {
   const DeviceInfo& info = device.info();
-  return {{"name", info.name},         {"index", info.index},
-          {"units", info.units},       {"memory_bytes", info.memory_bytes},
-          {"free_bytes", device.free_bytes()}, {"features", feature_list(info)},
+  return {{"name", info.name},
+          {"index", info.index},
+          {"units", info.units},
+          {"memory_bytes", info.memory_bytes},
+          {"free_bytes", device.free_bytes()},
+          {"features", feature_list(info)},
           {"driver", info.driver}};
 }
 
@@ -41,7 +44,8 @@ Status run(bool json) {
                   info.name.c_str(), info.units, static_cast<double>(device->free_bytes()) / 0x1p30,
                   static_cast<double>(info.memory_bytes) / 0x1p30, feature_list(info).c_str());
     }
-    if (!json && record.devices.empty()) std::printf("%s    no device: %s\n", record.name.c_str(), record.why_not.c_str());
+    if (!json && record.devices.empty())
+      std::printf("%s    no device: %s\n", record.name.c_str(), record.why_not.c_str());
     all.push_back(std::move(entry));
   }
   if (json) std::puts(all.dump(2).c_str());

@@ -34,7 +34,8 @@ Result<std::int64_t> parse_count(std::string_view text, std::string_view field) 
 Result<std::vector<BatchEntry>> parse_batch(std::string_view text) {
   const std::size_t colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
-  if (colon == std::string_view::npos || (kind != "extend" && kind != "decode" && kind != "verify" && kind != "mixed")) {
+  if (colon == std::string_view::npos ||
+      (kind != "extend" && kind != "decode" && kind != "verify" && kind != "mixed")) {
     return invalid_argument("--batch {}: expected extend|decode|verify|mixed:new=N,prefix=P[;…]", text);
   }
   std::vector<BatchEntry> entries;
@@ -75,7 +76,8 @@ Status run(const ExplainOptions& options) {
   size.cache_tokens = total;
   size.batch_tokens = tokens;
   size.sequences = static_cast<std::int64_t>(batch.size());
-  TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner, load_runner(options.model, Defaults::kAsTrained, size));
+  TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
+                         load_runner(options.model, Defaults::kAsTrained, size));
   TAMIS_ASSIGN_OR_RETURN(const Plan* plan, runner->plan(runner->key_for_shapes(shapes)));
   const std::string text = options.json ? explain_plan(*plan).dump(2) + "\n" : explain_text(*plan);
   std::fputs(text.c_str(), stdout);
@@ -88,7 +90,9 @@ void add_explain(CLI::App& root, int& exit_code) {
   CLI::App* command = root.add_subcommand("explain", "Say which kernel runs for every op of a step, and why");
   const auto options = std::make_shared<ExplainOptions>();
   add_model_options(*command, options->model);
-  command->add_option("--batch", options->batch, "KIND:new=N,prefix=P[;…] with KIND extend, decode, verify or mixed")
+  command
+      ->add_option("--batch", options->batch,
+                   "KIND:new=N,prefix=P[;…] with KIND extend, decode, verify or mixed")
       ->capture_default_str();
   command->add_flag("--json", options->json, "machine-readable, node by node");
   command->callback([options, &exit_code] { exit_code = report(run(*options)); });

@@ -11,7 +11,8 @@ namespace tamis::apps {
 void add_generation_options(CLI::App& command, GenerationOptions& options) {
   const auto group = [&](CLI::Option* option) { option->group("Generation"); };
   SamplingConfig& s = options.sampling;
-  group(command.add_option("-n,--max-tokens", options.max_new_tokens, "most tokens to generate")->capture_default_str());
+  group(command.add_option("-n,--max-tokens", options.max_new_tokens, "most tokens to generate")
+            ->capture_default_str());
   group(command.add_option("--context", options.context, "tokens that the cache holds")
             ->check(CLI::PositiveNumber)
             ->capture_default_str());
@@ -22,13 +23,18 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   group(command.add_option("--top-p", s.top_p, "keep the likeliest tokens up to this probability")
             ->check(CLI::Range(0.0, 1.0))
             ->capture_default_str());
-  group(command.add_option("--min-p", s.min_p, "drop tokens below this fraction of the likeliest one's probability")
+  group(command
+            .add_option("--min-p", s.min_p,
+                        "drop tokens below this fraction of the likeliest one's probability")
             ->check(CLI::Range(0.0, 1.0))
             ->capture_default_str());
-  group(command.add_option("--repetition-penalty", s.repetition, "1: off")->check(CLI::PositiveNumber)->capture_default_str());
+  group(command.add_option("--repetition-penalty", s.repetition, "1: off")
+            ->check(CLI::PositiveNumber)
+            ->capture_default_str());
   group(command.add_option("--presence-penalty", s.presence, "0: off")->capture_default_str());
   group(command.add_option("--frequency-penalty", s.frequency, "0: off")->capture_default_str());
-  group(command.add_option("--seed", s.seed, "of the draws: the same seed gives the same text")->capture_default_str());
+  group(command.add_option("--seed", s.seed, "of the draws: the same seed gives the same text")
+            ->capture_default_str());
   group(command.add_option("--stop", options.stops, "end the text before this string (repeatable)"));
 }
 
@@ -41,15 +47,18 @@ Result<Talker> open_talker(const ModelOptions& model, const GenerationOptions& g
   size.sequences = 1;
   TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Runner> runner, load_runner(model, Defaults::kAsTrained, size));
   Talker talker{std::move(runner), std::move(tokenizer), {}, std::nullopt};
-  for (std::int64_t id : talker.runner->config().eos_token_ids) talker.stop_tokens.push_back(static_cast<std::int32_t>(id));
+  for (std::int64_t id : talker.runner->config().eos_token_ids)
+    talker.stop_tokens.push_back(static_cast<std::int32_t>(id));
   if (config.eos_token.has_value()) {
     if (const auto id = talker.tokenizer.token_id(*config.eos_token)) talker.stop_tokens.push_back(*id);
   }
-  if (config.add_bos_token && config.bos_token.has_value()) talker.bos = talker.tokenizer.token_id(*config.bos_token);
+  if (config.add_bos_token && config.bos_token.has_value())
+    talker.bos = talker.tokenizer.token_id(*config.bos_token);
   return talker;
 }
 
-GenerateRequest make_request(const Talker& talker, const GenerationOptions& options, std::vector<std::int32_t> prompt) {
+GenerateRequest make_request(const Talker& talker, const GenerationOptions& options,
+                             std::vector<std::int32_t> prompt) {
   GenerateRequest request;
   request.prompt = std::move(prompt);
   request.sampling = options.sampling;
@@ -69,7 +78,8 @@ GenerateCallbacks print_callbacks() {
   callbacks.prefill = [](std::int64_t done, std::int64_t total) {
     constexpr std::int64_t kWorthShowing = 1024;  // tokens; shorter prompts are done before one could read it
     if (total < kWorthShowing) return;
-    std::fprintf(stderr, "\rreading prompt: %lld of %lld tokens", static_cast<long long>(done), static_cast<long long>(total));
+    std::fprintf(stderr, "\rreading prompt: %lld of %lld tokens", static_cast<long long>(done),
+                 static_cast<long long>(total));
     if (done == total) std::fputs("\r\033[K", stderr);
   };
   return callbacks;

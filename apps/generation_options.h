@@ -27,7 +27,8 @@ struct Talker {
 };
 Result<Talker> open_talker(const ModelOptions& model, const GenerationOptions& generation);
 
-GenerateRequest make_request(const Talker& talker, const GenerationOptions& options, std::vector<std::int32_t> prompt);
+GenerateRequest make_request(const Talker& talker, const GenerationOptions& options,
+                             std::vector<std::int32_t> prompt);
 
 // Callbacks that write text to stdout as it comes and, on a terminal, a progress line for long prompts.
 GenerateCallbacks print_callbacks();

@@ -10,8 +10,10 @@ Result<std::vector<std::int32_t>> read_row(const nlohmann::ordered_json& row, co
   if (!row.is_array()) return corrupt_data("{}: expected an array of ids, found {}", where, row.type_name());
   std::vector<std::int32_t> ids;
   for (const nlohmann::ordered_json& id : row) {
-    const bool fits = id.is_number_integer() && id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() <= 0x7fffffff;
-    if (!fits) return corrupt_data("{}[{}]: expected a token id, found {}", where, ids.size(), id.type_name());
+    const bool fits =
+        id.is_number_integer() && id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() <= 0x7fffffff;
+    if (!fits)
+      return corrupt_data("{}[{}]: expected a token id, found {}", where, ids.size(), id.type_name());
     ids.push_back(static_cast<std::int32_t>(id.get<std::int64_t>()));
   }
   return ids;

@@ -1,5 +1,5 @@
-// tamis logits: feeds token ids and writes the logits, hidden states and MTP logits as safetensors: what other
-// implementations are compared with.
+// tamis logits: feeds token ids and writes the logits, hidden states and MTP logits as safetensors: what
+// other implementations are compared with.
 #include <memory>
 
 #include <fmt/format.h>
@@ -34,13 +34,16 @@ struct Output {
 };
 
 Output make_output(std::string name, std::int64_t rows, std::int64_t length, std::int64_t width) {
-  return {std::move(name), rows, length, width, std::vector<float>(static_cast<std::size_t>(rows * length * width))};
+  return {std::move(name), rows, length, width,
+          std::vector<float>(static_cast<std::size_t>(rows * length * width))};
 }
 
 Status write_outputs(const std::string& path, const std::vector<Output>& outputs) {
   std::vector<TensorToWrite> tensors;
   for (const Output& output : outputs) {
-    tensors.push_back({output.name, DType::kF32, {output.rows, output.length, output.width},
+    tensors.push_back({output.name,
+                       DType::kF32,
+                       {output.rows, output.length, output.width},
                        std::as_bytes(std::span(output.values))});
   }
   return write_safetensors(path, tensors);
@@ -49,14 +52,16 @@ Status write_outputs(const std::string& path, const std::vector<Output>& outputs
 Status run(const LogitsOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(const std::vector<std::vector<std::int32_t>> rows, read_ids_file(options.ids_path));
   if (rows.empty() || rows[0].empty()) return invalid_argument("{}: no tokens", options.ids_path);
-  const auto batch = static_cast<std::int64_t>(rows.size()), length = static_cast<std::int64_t>(rows[0].size());
+  const auto batch = static_cast<std::int64_t>(rows.size()),
+             length = static_cast<std::int64_t>(rows[0].size());
   RunSize size;
   // The MTP pass has sequences of its own, opened after the main pass has closed its.
   size.cache_tokens = batch * (length + 64);
   size.batch_tokens = std::max<std::int64_t>(batch, std::min<std::int64_t>(batch * length, 512));
   size.sequences = batch;
   size.mtp = options.mtp;
-  TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner, load_runner(options.model, Defaults::kExact, size));
+  TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
+                         load_runner(options.model, Defaults::kExact, size));
   Trace trace;
   if (!options.model.trace_path.empty()) runner->set_trace(&trace);
 
@@ -70,7 +75,8 @@ Status run(const LogitsOptions& options) {
   Output mtp = make_output("mtp_logits", batch, options.mtp ? length - 1 : 0, config.vocab_size);
   const auto sink = [&](const ScoredChunk& chunk) {
     outputs[0].put(chunk.row, chunk.first, chunk.logits);
-    for (std::size_t i = 0; i < chunk.hidden.size(); ++i) outputs[i + 1].put(chunk.row, chunk.first, chunk.hidden[i]);
+    for (std::size_t i = 0; i < chunk.hidden.size(); ++i)
+      outputs[i + 1].put(chunk.row, chunk.first, chunk.hidden[i]);
     return Status();
   };
   const auto mtp_sink = [&](const ScoredChunk& chunk) {
@@ -90,13 +96,20 @@ void add_logits(CLI::App& root, int& exit_code) {
   CLI::App* command = root.add_subcommand("logits", "Write the logits of given token ids as safetensors");
   const auto options = std::make_shared<LogitsOptions>();
   add_model_options(*command, options->model);
-  command->add_option("--ids", options->ids_path, "JSON file {\"input_ids\": [[…], […]]}, rows of one length")->required();
-  command->add_option("--out", options->out_path, "safetensors file: logits F32 [B, T, V] and what else is asked for")
+  command->add_option("--ids", options->ids_path, "JSON file {\"input_ids\": [[…], […]]}, rows of one length")
       ->required();
-  command->add_option("--chunks", options->chunks, "feed the sequence in steps of these sizes; the last one repeats")
+  command
+      ->add_option("--out", options->out_path,
+                   "safetensors file: logits F32 [B, T, V] and what else is asked for")
+      ->required();
+  command
+      ->add_option("--chunks", options->chunks,
+                   "feed the sequence in steps of these sizes; the last one repeats")
       ->delimiter(',');
-  command->add_flag("--hidden", options->hidden, "also hidden_i [B, T, H]: before layer i; the last after the final norm");
-  command->add_flag("--mtp", options->mtp, "also mtp_logits [B, T-1, V]: row i drafts token i+2, teacher forced");
+  command->add_flag("--hidden", options->hidden,
+                    "also hidden_i [B, T, H]: before layer i; the last after the final norm");
+  command->add_flag("--mtp", options->mtp,
+                    "also mtp_logits [B, T-1, V]: row i drafts token i+2, teacher forced");
   command->callback([options, &exit_code] { exit_code = report(run(*options)); });
 }
 

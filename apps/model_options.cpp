@@ -15,8 +15,8 @@ namespace tamis::apps {
 namespace {
 
 const std::map<std::string, std::string> kKvCacheNames{
-    {"auto", "auto"},     {"f32", "f32"},          {"float32", "f32"},     {"bf16", "bf16"},
-    {"bfloat16", "bf16"}, {"fp8", "fp8"},          {"fp8_e4m3", "fp8"},
+    {"auto", "auto"},     {"f32", "f32"}, {"float32", "f32"},  {"bf16", "bf16"},
+    {"bfloat16", "bf16"}, {"fp8", "fp8"}, {"fp8_e4m3", "fp8"},
 };
 
 void set_cache(const ModelOptions& options, Defaults defaults, Precision& precision) {
@@ -29,7 +29,8 @@ void set_cache(const ModelOptions& options, Defaults defaults, Precision& precis
 Precision make_precision(const ModelOptions& options, Defaults defaults, const ModelConfig& config) {
   Precision precision;
   precision.activations = options.activations == "bf16" ? DType::kBF16 : DType::kF32;
-  const bool fp8_index = options.indexer == "fp8" || (options.indexer == "auto" && defaults == Defaults::kAsTrained);
+  const bool fp8_index =
+      options.indexer == "fp8" || (options.indexer == "auto" && defaults == Defaults::kAsTrained);
   precision.index_format = config.is_dsa() && fp8_index ? IndexFormat::kFp8Paged : IndexFormat::kExact;
   // Quantised activations are part of the model only at the precision it was trained in.
   if (options.act_quant == "auto" && precision.activations == DType::kBF16 && config.quant.fp8) {
@@ -65,13 +66,16 @@ LoadProgress progress_bar() {
   return [start, last](std::int64_t done, std::int64_t total) mutable {
     const auto now = Clock::now();
     const bool finished = done >= total;
-    if (now - start < std::chrono::milliseconds(500) || (now - last < std::chrono::milliseconds(100) && !finished)) return;
+    if (now - start < std::chrono::milliseconds(500) ||
+        (now - last < std::chrono::milliseconds(100) && !finished))
+      return;
     last = now;
     constexpr int kWidth = 40;
     const int filled = total > 0 ? static_cast<int>(kWidth * done / total) : kWidth;
-    std::fprintf(stderr, "\rloading [%s%s] %.1f of %.1f GB", std::string(static_cast<std::size_t>(filled), '#').c_str(),
-                 std::string(static_cast<std::size_t>(kWidth - filled), ' ').c_str(), static_cast<double>(done) * 1e-9,
-                 static_cast<double>(total) * 1e-9);
+    std::fprintf(stderr, "\rloading [%s%s] %.1f of %.1f GB",
+                 std::string(static_cast<std::size_t>(filled), '#').c_str(),
+                 std::string(static_cast<std::size_t>(kWidth - filled), ' ').c_str(),
+                 static_cast<double>(done) * 1e-9, static_cast<double>(total) * 1e-9);
     if (finished) std::fputc('\n', stderr);
   };
 }
@@ -80,67 +84,84 @@ LoadProgress progress_bar() {
 
 void add_model_options(CLI::App& command, ModelOptions& options) {
   const auto group = [&](CLI::Option* option, const char* name) { option->group(name); };
-  group(command.add_option("model", options.model,
-                           "folder with config.json and safetensors files, or a model's name (default: tiny-v32)"),
+  group(command.add_option(
+            "model", options.model,
+            "folder with config.json and safetensors files, or a model's name (default: tiny-v32)"),
         "Model");
-  group(command.add_option("--random", options.random_family,
-                           "no checkpoint: the full-width graph of deepseek-v3, deepseek-v3.2 or glm-5 with seeded "
-                           "random weights"),
+  group(command.add_option(
+            "--random", options.random_family,
+            "no checkpoint: the full-width graph of deepseek-v3, deepseek-v3.2 or glm-5 with seeded "
+            "random weights"),
         "Model");
   group(command.add_option("--layers", options.layers, "with --random: how many layers"), "Model");
-  group(command.add_option("--glm-latent-eps", options.glm_latent_eps,
-                           "eps of GLM's q_a and kv_a norms (default 1e-6, as transformers; other engines use "
-                           "rms_norm_eps)"),
-        "Model");
-  group(command.add_option("--device", options.device, "cpu, cuda[:i], vulkan[:i], hip[:i]")->capture_default_str(),
+  group(
+      command.add_option("--glm-latent-eps", options.glm_latent_eps,
+                         "eps of GLM's q_a and kv_a norms (default 1e-6, as transformers; other engines use "
+                         "rms_norm_eps)"),
+      "Model");
+  group(command.add_option("--device", options.device, "cpu, cuda[:i], vulkan[:i], hip[:i]")
+            ->capture_default_str(),
         "Numerics and kernels");
   group(command.add_option("--activations", options.activations, "dtype between ops")
             ->check(CLI::IsMember({"auto", "f32", "bf16"}))
             ->capture_default_str(),
         "Numerics and kernels");
-  group(command.add_option("--kv-cache,--kv-cache-dtype", options.kv_cache, "latent cache: f32, bf16, or packed fp8")
+  group(command
+            .add_option("--kv-cache,--kv-cache-dtype", options.kv_cache,
+                        "latent cache: f32, bf16, or packed fp8")
             ->check(CLI::IsMember(kKvCacheNames))
             ->capture_default_str(),
         "Numerics and kernels");
-  group(command.add_option("--indexer", options.indexer,
-                           "index keys: exact (activation dtype) or fp8 (Hadamard + e4m3, as trained)")
+  group(command
+            .add_option("--indexer", options.indexer,
+                        "index keys: exact (activation dtype) or fp8 (Hadamard + e4m3, as trained)")
             ->check(CLI::IsMember({"auto", "exact", "fp8"}))
             ->capture_default_str(),
         "Numerics and kernels");
-  group(command.add_option("--act-quant", options.act_quant,
-                           "auto: activations before FP8 weights are rounded as the checkpoint says, unless they are f32")
-            ->check(CLI::IsMember({"auto", "none"}))
-            ->capture_default_str(),
-        "Numerics and kernels");
-  group(command.add_option("--attention", options.attention, "sparse (DSA), dense (every key), auto: what the model says")
+  group(
+      command
+          .add_option(
+              "--act-quant", options.act_quant,
+              "auto: activations before FP8 weights are rounded as the checkpoint says, unless they are f32")
+          ->check(CLI::IsMember({"auto", "none"}))
+          ->capture_default_str(),
+      "Numerics and kernels");
+  group(command
+            .add_option("--attention", options.attention,
+                        "sparse (DSA), dense (every key), auto: what the model says")
             ->check(CLI::IsMember({"auto", "sparse", "dense"}))
             ->capture_default_str(),
         "Numerics and kernels");
   group(command.add_option("--kernel", options.kernels, "OP=ROW: use this kernel row for an op (repeatable)"),
         "Numerics and kernels");
-  group(command.add_option("--prefill-backend,--nsa-prefill-backend,--dsa-prefill-backend", options.prefill_backend,
-                           "family of prefill attention rows to try first"),
+  group(command.add_option("--prefill-backend,--nsa-prefill-backend,--dsa-prefill-backend",
+                           options.prefill_backend, "family of prefill attention rows to try first"),
         "Numerics and kernels");
-  group(command.add_option("--decode-backend,--nsa-decode-backend,--dsa-decode-backend", options.decode_backend,
-                           "family of decode attention rows to try first"),
+  group(command.add_option("--decode-backend,--nsa-decode-backend,--dsa-decode-backend",
+                           options.decode_backend, "family of decode attention rows to try first"),
         "Numerics and kernels");
-  group(command.add_option("--invariance", options.invariance,
-                           "batch: a token's bits do not depend on its neighbours in the batch")
+  group(command
+            .add_option("--invariance", options.invariance,
+                        "batch: a token's bits do not depend on its neighbours in the batch")
             ->check(CLI::IsMember({"run", "batch"}))
             ->capture_default_str(),
         "Numerics and kernels");
-  group(command.add_flag("--strict", options.strict, "fail instead of falling back to decomposed ops or CPU rows"),
+  group(command.add_flag("--strict", options.strict,
+                         "fail instead of falling back to decomposed ops or CPU rows"),
         "Numerics and kernels");
-  group(command.add_option("--trace", options.trace_path, "write a Chrome trace of every kernel to this file"),
-        "Numerics and kernels");
+  group(
+      command.add_option("--trace", options.trace_path, "write a Chrome trace of every kernel to this file"),
+      "Numerics and kernels");
 }
 
 Result<std::string> model_folder(const ModelOptions& options) {
-  if (!options.random_family.empty()) return invalid_argument("--random has no tokenizer: give a model with one");
+  if (!options.random_family.empty())
+    return invalid_argument("--random has no tokenizer: give a model with one");
   return find_model(options.model);
 }
 
-Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Defaults defaults, const RunSize& size) {
+Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Defaults defaults,
+                                            const RunSize& size) {
   ModelConfig config;
   std::unique_ptr<Checkpoint> checkpoint;
   if (!options.random_family.empty()) {

@@ -29,8 +29,8 @@ struct ModelOptions {
   bool strict = false;
 };
 
-// What "auto" means for a command. Commands that compare numbers default to exact arithmetic; commands that talk default
-// to what the checkpoint was trained for.
+// What "auto" means for a command. Commands that compare numbers default to exact arithmetic; commands that
+// talk default to what the checkpoint was trained for.
 enum class Defaults { kExact, kAsTrained };
 
 void add_model_options(CLI::App& command, ModelOptions& options);
@@ -42,8 +42,10 @@ struct RunSize {
   bool mtp = false;
 };
 
-// Finds, loads and checks the model. Shows a progress bar on stderr when that is a terminal and loading takes a while.
-Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Defaults defaults, const RunSize& size);
+// Finds, loads and checks the model. Shows a progress bar on stderr when that is a terminal and loading takes
+// a while.
+Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Defaults defaults,
+                                            const RunSize& size);
 // The folder of the model, for its tokenizer; an error under --random.
 Result<std::string> model_folder(const ModelOptions& options);
 

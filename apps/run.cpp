@@ -18,7 +18,8 @@ struct RunOptions {
 };
 
 // The chat form, as models that were trained on chats want it; --raw continues the text as it is.
-Result<std::vector<std::int32_t>> encode_prompt(const RunOptions& options, const Talker& talker, const std::string& text) {
+Result<std::vector<std::int32_t>> encode_prompt(const RunOptions& options, const Talker& talker,
+                                                const std::string& text) {
   if (options.raw) {
     TAMIS_ASSIGN_OR_RETURN(std::vector<std::int32_t> ids, talker.tokenizer.encode(text));
     if (talker.bos.has_value()) ids.insert(ids.begin(), *talker.bos);
@@ -34,7 +35,8 @@ Result<std::vector<std::int32_t>> encode_prompt(const RunOptions& options, const
 Status run(const RunOptions& options) {
   std::string text = options.prompt;
   if (!options.prompt_file.empty()) {
-    TAMIS_ASSIGN_OR_RETURN(text, options.prompt_file == "-" ? Result<std::string>(read_stdin()) : read_file(options.prompt_file));
+    TAMIS_ASSIGN_OR_RETURN(text, options.prompt_file == "-" ? Result<std::string>(read_stdin())
+                                                            : read_file(options.prompt_file));
   }
   if (text.empty()) return invalid_argument("no prompt: give -p TEXT or -f FILE");
   TAMIS_ASSIGN_OR_RETURN(const Talker talker, open_talker(options.model, options.generation));
@@ -42,8 +44,9 @@ Status run(const RunOptions& options) {
   Trace trace;
   if (!options.model.trace_path.empty()) talker.runner->set_trace(&trace);
   Session session(*talker.runner, talker.tokenizer);
-  TAMIS_ASSIGN_OR_RETURN(const GenerateResult result,
-                         session.generate(make_request(talker, options.generation, std::move(ids)), print_callbacks()));
+  TAMIS_ASSIGN_OR_RETURN(
+      const GenerateResult result,
+      session.generate(make_request(talker, options.generation, std::move(ids)), print_callbacks()));
   std::fputc('\n', stdout);
   std::fflush(stdout);
   std::fprintf(stderr, "%s\n", summary_line(result, *talker.runner).c_str());

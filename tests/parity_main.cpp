@@ -1,5 +1,5 @@
-// tamis_parity: every kernel row x every case x every device, against the oracles. One repro line per failure; says
-// what was skipped and why with --verbose.
+// tamis_parity: every kernel row x every case x every device, against the oracles. One repro line per
+// failure; says what was skipped and why with --verbose.
 #include <cstdio>
 #include <map>
 
@@ -37,13 +37,13 @@ void run_row(tamis::Device& device, const tamis::KernelRow& row, const Options& 
       worst = std::max(worst, result.worst_error);
     } else {
       ++mine.failed;
-      std::printf("FAIL %s: %s\n  repro: tamis_parity --op %s --row %s --case %s --seed %llu --device %s\n", row.name,
-                  result.failure.c_str(), row.op, row.name, test_case.name.c_str(),
+      std::printf("FAIL %s: %s\n  repro: tamis_parity --op %s --row %s --case %s --seed %llu --device %s\n",
+                  row.name, result.failure.c_str(), row.op, row.name, test_case.name.c_str(),
                   static_cast<unsigned long long>(options.seed), device.info().backend.c_str());
     }
   }
-  std::printf("%-40s %4d passed %3d failed %3d skipped  worst error %.2g\n", row.name, mine.passed, mine.failed,
-              mine.skipped, worst);
+  std::printf("%-40s %4d passed %3d failed %3d skipped  worst error %.2g\n", row.name, mine.passed,
+              mine.failed, mine.skipped, worst);
   if (options.verbose) {
     for (const auto& [reason, count] : skips) std::printf("    skipped %d: %s\n", count, reason.c_str());
   }
@@ -55,7 +55,8 @@ void run_row(tamis::Device& device, const tamis::KernelRow& row, const Options& 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Runs every kernel row of every device on every case and compares with the double-precision oracles."};
+  CLI::App app{
+      "Runs every kernel row of every device on every case and compares with the double-precision oracles."};
   Options options;
   app.add_option("--op", options.op, "only this op");
   app.add_option("--case", options.case_name, "only this case");

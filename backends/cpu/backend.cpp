@@ -17,7 +17,8 @@ constexpr std::size_t kAlignment = 64;
 
 class HostBuffer final : public Buffer {
  public:
-  HostBuffer(std::int64_t bytes, std::byte* memory, bool owned) : Buffer(bytes), memory_(memory), owned_(owned) {}
+  HostBuffer(std::int64_t bytes, std::byte* memory, bool owned)
+      : Buffer(bytes), memory_(memory), owned_(owned) {}
   ~HostBuffer() override {
     if (owned_) std::free(memory_);
   }

@@ -7,16 +7,16 @@
 namespace tamis::cpu {
 namespace {
 
-void sgemm(CBLAS_TRANSPOSE trans_b, const SgemmShape& s, const float* a, const float* b, float* c, float alpha,
-           float beta) {
+void sgemm(CBLAS_TRANSPOSE trans_b, const SgemmShape& s, const float* a, const float* b, float* c,
+           float alpha, float beta) {
   static const bool threads_set = [] {
     openblas_set_num_threads(thread_count());
     return true;
   }();
   (void)threads_set;
   cblas_sgemm(CblasRowMajor, CblasNoTrans, trans_b, static_cast<blasint>(s.m), static_cast<blasint>(s.n),
-              static_cast<blasint>(s.k), alpha, a, static_cast<blasint>(s.lda), b, static_cast<blasint>(s.ldb), beta, c,
-              static_cast<blasint>(s.ldc));
+              static_cast<blasint>(s.k), alpha, a, static_cast<blasint>(s.lda), b,
+              static_cast<blasint>(s.ldb), beta, c, static_cast<blasint>(s.ldc));
 }
 
 }  // namespace

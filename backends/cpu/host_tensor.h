@@ -1,5 +1,5 @@
-// Reading and writing operands on the host: what the portable rows share. They widen a row to f32, compute, and round
-// once when storing, as the op contracts say.
+// Reading and writing operands on the host: what the portable rows share. They widen a row to f32, compute,
+// and round once when storing, as the op contracts say.
 #pragma once
 
 #include <array>
@@ -20,12 +20,14 @@ T* data(const Tensor& tensor) {
 
 // First byte of row `i` (along axis 0) or of row (i, j).
 inline std::byte* row_address(const Tensor& tensor, std::int64_t i, std::int64_t j = 0) {
-  const std::int64_t elements = i * tensor.desc.stride(0) + (tensor.desc.rank > 1 ? j * tensor.desc.stride(1) : 0);
-  return tensor.buffer->host() + tensor.offset + elements * static_cast<std::int64_t>(dtype_size(tensor.desc.dtype));
+  const std::int64_t elements =
+      i * tensor.desc.stride(0) + (tensor.desc.rank > 1 ? j * tensor.desc.stride(1) : 0);
+  return tensor.buffer->host() + tensor.offset +
+         elements * static_cast<std::int64_t>(dtype_size(tensor.desc.dtype));
 }
 
-// The values of all e4m3 codes: a look-up is four times as fast as decoding (0.26 against 0.99 ns, Zen 5), which shows
-// wherever FP8 is widened for few tokens.
+// The values of all e4m3 codes: a look-up is four times as fast as decoding (0.26 against 0.99 ns, Zen 5),
+// which shows wherever FP8 is widened for few tokens.
 inline const float* e4m3_values() {
   static const std::array<float, 256> values = [] {
     std::array<float, 256> all{};

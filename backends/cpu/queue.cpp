@@ -7,7 +7,8 @@ namespace {
 
 Status check_range(const char* what, const Buffer& buffer, std::int64_t offset, std::int64_t bytes) {
   if (offset >= 0 && bytes >= 0 && offset + bytes <= buffer.bytes()) return {};
-  return invalid_argument("{}: bytes [{}, {}) of a buffer of {}", what, offset, offset + bytes, buffer.bytes());
+  return invalid_argument("{}: bytes [{}, {}) of a buffer of {}", what, offset, offset + bytes,
+                          buffer.bytes());
 }
 
 }  // namespace
@@ -24,7 +25,8 @@ Status CpuQueue::download(std::span<std::byte> dst, Buffer& src, std::int64_t of
   return {};
 }
 
-Status CpuQueue::copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::int64_t src_offset, std::int64_t bytes) {
+Status CpuQueue::copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::int64_t src_offset,
+                      std::int64_t bytes) {
   TAMIS_RETURN_IF_ERROR(check_range("copy: destination", dst, dst_offset, bytes));
   TAMIS_RETURN_IF_ERROR(check_range("copy: source", src, src_offset, bytes));
   std::memmove(dst.host() + dst_offset, src.host() + src_offset, static_cast<std::size_t>(bytes));
@@ -46,7 +48,8 @@ Result<std::unique_ptr<Event>> CpuQueue::record_event() {
 Status CpuQueue::wait_event(Event&) { return {}; }  // work is done when submit() returns
 
 Result<double> CpuQueue::elapsed_seconds(Event& begin, Event& end) {
-  return std::chrono::duration<double>(static_cast<CpuEvent&>(end).time - static_cast<CpuEvent&>(begin).time).count();
+  return std::chrono::duration<double>(static_cast<CpuEvent&>(end).time - static_cast<CpuEvent&>(begin).time)
+      .count();
 }
 
 Status CpuQueue::sync() { return {}; }

@@ -1,5 +1,5 @@
-// The CPU queue runs each launch at once on the calling thread (kernels use threads.h inside). Its capture is its launch
-// list: while capturing, launches are noted and not run; replay runs the list without allocating.
+// The CPU queue runs each launch at once on the calling thread (kernels use threads.h inside). Its capture is
+// its launch list: while capturing, launches are noted and not run; replay runs the list without allocating.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,8 @@ class CpuQueue final : public Queue {
  public:
   Status upload(Buffer& dst, std::int64_t offset, std::span<const std::byte> src) override;
   Status download(std::span<std::byte> dst, Buffer& src, std::int64_t offset) override;
-  Status copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::int64_t src_offset, std::int64_t bytes) override;
+  Status copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::int64_t src_offset,
+              std::int64_t bytes) override;
   Status fill(Buffer& dst, std::int64_t offset, std::int64_t bytes, std::uint8_t value) override;
   Result<std::unique_ptr<Event>> record_event() override;
   Status wait_event(Event& event) override;

@@ -48,8 +48,9 @@ void widen_weight(const Weight& weight, const WeightBlock& block, float* dst) {
       if (piece.scale_buffer != nullptr) {
         widen_fp8_row(piece, row, block, dst);
       } else {
-        const std::byte* src = piece.buffer->host() + piece.offset +
-                               (row * piece.row_stride + block.first_col) * static_cast<std::int64_t>(dtype_size(dtype));
+        const std::byte* src =
+            piece.buffer->host() + piece.offset +
+            (row * piece.row_stride + block.first_col) * static_cast<std::int64_t>(dtype_size(dtype));
         load_floats(dtype, src, block.cols, dst);
       }
     }

@@ -1,5 +1,6 @@
-// The ABI between the library and a backend: four objects and a table of kernel rows. Plug-ins are C++ built against
-// the same headers; the registry refuses one whose ABI number or header hash differs. No op appears here by name.
+// The ABI between the library and a backend: four objects and a table of kernel rows. Plug-ins are C++ built
+// against the same headers; the registry refuses one whose ABI number or header hash differs. No op appears
+// here by name.
 //
 // Entry points (virtuals other than destructors): Buffer 1, Queue 11, Device 6, Backend 3.
 #pragma once
@@ -45,8 +46,8 @@ class Capture {
   virtual ~Capture() = default;
 };
 
-// An in-order stream of work. Errors of asynchronous work come back from the next sync(), as a Status that names the
-// kernel row and its shapes.
+// An in-order stream of work. Errors of asynchronous work come back from the next sync(), as a Status that
+// names the kernel row and its shapes.
 class Queue {
  public:
   virtual ~Queue() = default;
@@ -59,8 +60,8 @@ class Queue {
   virtual Status wait_event(Event& event) = 0;
   virtual Result<double> elapsed_seconds(Event& begin, Event& end) = 0;  // both recorded here, both done
   virtual Status sync() = 0;
-  // Between these two, launches are recorded and not run. A row that reads host memory while launching may not be
-  // captured; the rows of this project are capturable unless their table entry says otherwise.
+  // Between these two, launches are recorded and not run. A row that reads host memory while launching may
+  // not be captured; the rows of this project are capturable unless their table entry says otherwise.
   virtual Status begin_capture() = 0;
   virtual Result<std::unique_ptr<Capture>> end_capture() = 0;
   virtual Status replay(Capture& capture) = 0;
@@ -73,8 +74,8 @@ class Device {
   virtual std::int64_t free_bytes() const = 0;
   // Contents undefined. kOutOfMemory says what was needed and what is free.
   virtual Result<std::shared_ptr<Buffer>> alloc(std::int64_t bytes) = 0;
-  // Makes host memory (a mapped checkpoint) readable by kernels without a copy; kUnsupported where that cannot be.
-  // The caller keeps the memory alive as long as the buffer.
+  // Makes host memory (a mapped checkpoint) readable by kernels without a copy; kUnsupported where that
+  // cannot be. The caller keeps the memory alive as long as the buffer.
   virtual Result<std::shared_ptr<Buffer>> import_host(std::span<const std::byte> memory) = 0;
   virtual Result<std::unique_ptr<Queue>> create_queue() = 0;
   // Escape hatch for what only one backend has; null when unknown.

@@ -26,8 +26,10 @@ const char* feature_name(std::uint64_t bit) {
 Reason check_features(const Features& needs, const DeviceInfo& device) {
   const std::uint64_t missing = needs.all_of & ~device.features;
   if (missing != 0) return reason::feature(feature_name(missing & (~missing + 1)));  // the lowest missing bit
-  if (device.arch < needs.arch_min) return reject("arch is {}, the row needs >= {}", device.arch, needs.arch_min);
-  if (device.arch >= needs.arch_max) return reject("arch is {}, the row needs < {}", device.arch, needs.arch_max);
+  if (device.arch < needs.arch_min)
+    return reject("arch is {}, the row needs >= {}", device.arch, needs.arch_min);
+  if (device.arch >= needs.arch_max)
+    return reject("arch is {}, the row needs < {}", device.arch, needs.arch_max);
   return accept();
 }
 

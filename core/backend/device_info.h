@@ -1,5 +1,5 @@
-// DeviceInfo: what is known about a device, as plain data, so that a capability file can stand in for hardware that is
-// not there (explain and policy on a laptop).
+// DeviceInfo: what is known about a device, as plain data, so that a capability file can stand in for
+// hardware that is not there (explain and policy on a laptop).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace tamis {
 // Bits of DeviceInfo::features. Names are what `explain` prints and what rows ask for.
 enum Feature : std::uint64_t {
   kAvx2 = 1ull << 0,
-  kAvx512 = 1ull << 1,       // f, bw, dq, vl
+  kAvx512 = 1ull << 1,  // f, bw, dq, vl
   kAvx512Bf16 = 1ull << 2,
   kAvx512Fp16 = 1ull << 3,
   kAmxBf16 = 1ull << 4,
@@ -30,15 +30,15 @@ enum Feature : std::uint64_t {
 const char* feature_name(std::uint64_t bit);
 
 struct DeviceInfo {
-  std::string name;           // "AMD EPYC 9B45", "NVIDIA H100 80GB HBM3"
-  std::string backend;        // "cpu", "cuda", "hip", "vulkan"
-  int index = 0;              // cuda:0, cuda:1
-  int arch = 0;               // CUDA: 90 for sm_90; HIP: 0x942; else 0
+  std::string name;     // "AMD EPYC 9B45", "NVIDIA H100 80GB HBM3"
+  std::string backend;  // "cpu", "cuda", "hip", "vulkan"
+  int index = 0;        // cuda:0, cuda:1
+  int arch = 0;         // CUDA: 90 for sm_90; HIP: 0x942; else 0
   std::uint64_t features = 0;
-  int units = 1;              // cores, SMs, CUs
+  int units = 1;  // cores, SMs, CUs
   std::int64_t memory_bytes = 0;
-  std::int64_t max_buffer_bytes = 0;      // largest single binding; 0 = no limit below memory_bytes
-  std::int64_t local_memory_bytes = 0;    // shared memory / LDS per block; CPU: L2 per core
+  std::int64_t max_buffer_bytes = 0;    // largest single binding; 0 = no limit below memory_bytes
+  std::int64_t local_memory_bytes = 0;  // shared memory / LDS per block; CPU: L2 per core
   std::string driver;
   bool host_visible = false;  // Buffer::host() works: kernels may run on host pointers
 

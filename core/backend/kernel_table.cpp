@@ -8,7 +8,8 @@ namespace {
 bool name_matches(const KernelRow& row, std::string_view wanted) {
   const std::string_view name = row.name;
   if (name == wanted) return true;
-  return name.size() > wanted.size() && name.ends_with(wanted) && name[name.size() - wanted.size() - 1] == '.';
+  return name.size() > wanted.size() && name.ends_with(wanted) &&
+         name[name.size() - wanted.size() - 1] == '.';
 }
 
 Reason check_hard(const KernelRow& row, const DeviceInfo& device, const OpCall& call,
@@ -23,7 +24,8 @@ Reason check_hard(const KernelRow& row, const DeviceInfo& device, const OpCall& 
   return row.accepts != nullptr ? row.accepts(device, call) : accept();
 }
 
-const KernelRow* first_match(const std::vector<RowVerdict>& walk, std::string_view family, bool preferred_only) {
+const KernelRow* first_match(const std::vector<RowVerdict>& walk, std::string_view family,
+                             bool preferred_only) {
   for (const RowVerdict& verdict : walk) {
     if (!verdict.hard.accepted() || (preferred_only && !verdict.soft.accepted())) continue;
     if (family.empty() || has_family(*verdict.row, family)) return verdict.row;

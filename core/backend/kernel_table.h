@@ -1,5 +1,5 @@
-// Kernel selection tables. A backend lists, per op, its kernel rows in order of preference. The same rows drive
-// dispatch, parity tests, benchmarks and the generated docs.
+// Kernel selection tables. A backend lists, per op, its kernel rows in order of preference. The same rows
+// drive dispatch, parity tests, benchmarks and the generated docs.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +69,8 @@ struct RowChoice {
 };
 
 struct RowPreferences {
-  std::string forced_row;               // full name, or its variant part; empty = none
-  std::string family;                   // rows that carry it are tried first
+  std::string forced_row;  // full name, or its variant part; empty = none
+  std::string family;      // rows that carry it are tried first
   Invariance invariance = Invariance::kRun;
 };
 

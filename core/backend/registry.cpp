@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 // Folder of the library that this code lies in.
 std::string own_folder() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(&create_cpu_backend), &info) == 0 || info.dli_fname == nullptr) return ".";
+  if (dladdr(reinterpret_cast<void*>(&create_cpu_backend), &info) == 0 || info.dli_fname == nullptr)
+    return ".";
   return fs::path(info.dli_fname).parent_path().string();
 }
 
@@ -54,8 +55,9 @@ Status check_entry(const std::string& path, const BackendEntry& entry) {
                        kAbiNumber);
   }
   if (std::string_view(entry.abi_hash) != TAMIS_ABI_HASH) {
-    return unsupported("{}: plug-in was built against other headers (hash {}, this library {}): rebuild the plug-in",
-                       path, entry.abi_hash, TAMIS_ABI_HASH);
+    return unsupported(
+        "{}: plug-in was built against other headers (hash {}, this library {}): rebuild the plug-in", path,
+        entry.abi_hash, TAMIS_ABI_HASH);
   }
   return {};
 }

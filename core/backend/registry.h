@@ -1,6 +1,6 @@
-// The registry finds backends: the CPU linked in, the others as libtamis_<name>.so beside libtamis.so, in the folders
-// of TAMIS_BACKENDS, or named as files there. A machine without a driver still lists the backend, with the reason why
-// it has no device, and its rows stay readable.
+// The registry finds backends: the CPU linked in, the others as libtamis_<name>.so beside libtamis.so, in the
+// folders of TAMIS_BACKENDS, or named as files there. A machine without a driver still lists the backend,
+// with the reason why it has no device, and its rows stay readable.
 #pragma once
 
 #include <memory>
@@ -15,14 +15,15 @@ namespace tamis {
 struct BackendRecord {
   Backend* backend = nullptr;  // null: the library was refused
   std::string name;
-  std::string path;            // empty for linked-in backends
-  std::string why_not;         // why refused, or why it has no device
+  std::string path;     // empty for linked-in backends
+  std::string why_not;  // why refused, or why it has no device
   std::vector<std::shared_ptr<Device>> devices;
 };
 
 class Registry {
  public:
-  // Built on first use; thread-safe. Never unloads a library (handles to its code outlive any point we could choose).
+  // Built on first use; thread-safe. Never unloads a library (handles to its code outlive any point we could
+  // choose).
   static Registry& instance();
 
   const std::vector<BackendRecord>& backends() const { return records_; }

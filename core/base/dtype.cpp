@@ -25,7 +25,9 @@ constexpr std::array<DTypeNames, 7> kNames{{
 
 const char* dtype_name(DType dtype) { return kNames[static_cast<std::size_t>(dtype)].name; }
 
-const char* dtype_safetensors_name(DType dtype) { return kNames[static_cast<std::size_t>(dtype)].safetensors; }
+const char* dtype_safetensors_name(DType dtype) {
+  return kNames[static_cast<std::size_t>(dtype)].safetensors;
+}
 
 Result<DType> dtype_from_safetensors(std::string_view name) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {

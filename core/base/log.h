@@ -1,5 +1,5 @@
-// The library's log: a callback that the application sets (the default one drops everything: a library does not
-// print). Each message is one line without a newline.
+// The library's log: a callback that the application sets (the default one drops everything: a library does
+// not print). Each message is one line without a newline.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// Reason: why a kernel row does not take a call. An empty Reason means "yes". Reasons are kept by the planner and
-// printed by `tamis explain`, so each is one short clause with the numbers that decided.
+// Reason: why a kernel row does not take a call. An empty Reason means "yes". Reasons are kept by the planner
+// and printed by `tamis explain`, so each is one short clause with the numbers that decided.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Every setting that comes from the environment. settings.cpp is the only file that calls getenv; scripts/lint.sh
-// checks. Command-line flags override these.
+// Every setting that comes from the environment. settings.cpp is the only file that calls getenv;
+// scripts/lint.sh checks. Command-line flags override these.
 #pragma once
 
 #include <string>
@@ -8,9 +8,11 @@ namespace tamis::settings {
 
 // TAMIS_MODELS: colon-separated folders that hold models by name, searched after the built-in places.
 std::string models_path();
-// TAMIS_BACKENDS: colon-separated folders or files searched for libtamis_<name>.so, before the folder of libtamis.so.
+// TAMIS_BACKENDS: colon-separated folders or files searched for libtamis_<name>.so, before the folder of
+// libtamis.so.
 std::string backends_path();
-// TAMIS_NULL_DEVICE=1: the null backend (backends/null) has a device. For tests of fallback and copies without a GPU.
+// TAMIS_NULL_DEVICE=1: the null backend (backends/null) has a device. For tests of fallback and copies
+// without a GPU.
 bool null_device();
 // TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
 int threads();

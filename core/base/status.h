@@ -1,6 +1,6 @@
-// Status and Result<T>: how every fallible call in the library reports. Nothing in core/ or backends/ throws, prints
-// or aborts; a caller gets a code to branch on and a message for a person, which names the file, the field, what was
-// expected and what was found.
+// Status and Result<T>: how every fallible call in the library reports. Nothing in core/ or backends/ throws,
+// prints or aborts; a caller gets a code to branch on and a message for a person, which names the file, the
+// field, what was expected and what was found.
 #pragma once
 
 #include <string>
@@ -72,7 +72,7 @@ Status internal_error(fmt::format_string<Args...> format, Args&&... args) {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}        // NOLINT: implicit on purpose, `return value;`
+  Result(T value) : state_(std::move(value)) {}         // NOLINT: implicit on purpose, `return value;`
   Result(Status status) : state_(std::move(status)) {}  // NOLINT: implicit on purpose, `return status;`
 
   bool ok() const { return std::holds_alternative<T>(state_); }
@@ -93,8 +93,8 @@ class [[nodiscard]] Result {
 }  // namespace tamis
 
 // The two macros of the library that change control flow: return early with the Status of `expr`.
-#define TAMIS_RETURN_IF_ERROR(expr)                   \
-  do {                                                \
+#define TAMIS_RETURN_IF_ERROR(expr)                                                        \
+  do {                                                                                     \
     if (::tamis::Status tamis_status_ = (expr); !tamis_status_.ok()) return tamis_status_; \
   } while (false)
 #define TAMIS_CONCAT_INNER_(a, b) a##b

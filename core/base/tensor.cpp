@@ -69,7 +69,8 @@ std::int64_t slice_offset_bytes(const TensorDesc& desc, int axis, std::int64_t b
 }
 
 Result<TensorDesc> reshape(const TensorDesc& desc, std::initializer_list<std::int64_t> shape) {
-  if (shape.size() > kMaxRank) return invalid_argument("reshape of {} to rank {}", desc.to_string(), shape.size());
+  if (shape.size() > kMaxRank)
+    return invalid_argument("reshape of {} to rank {}", desc.to_string(), shape.size());
   TensorDesc out(desc.dtype, shape);
   if (out.elements() != desc.elements()) {
     return invalid_argument("reshape of {} to {}: element counts differ", desc.to_string(), out.to_string());

@@ -1,5 +1,5 @@
-// Shape, strides and dtype of a tensor, without its memory. Shapes are written [tokens, heads, dim]; all counts are
-// int64 (an index tensor of 4096 queries x 131072 keys x 8 heads already passes 2^31).
+// Shape, strides and dtype of a tensor, without its memory. Shapes are written [tokens, heads, dim]; all
+// counts are int64 (an index tensor of 4096 queries x 131072 keys x 8 heads already passes 2^31).
 #pragma once
 
 #include <array>
@@ -41,8 +41,8 @@ struct TensorDesc {
 TensorDesc slice(const TensorDesc& desc, int axis, std::int64_t length);
 std::int64_t slice_offset_bytes(const TensorDesc& desc, int axis, std::int64_t begin);
 
-// The same elements under another shape. Contiguous tensors take any shape of equal element count; a strided one may
-// only split its last dimension ([t, h*d] -> [t, h, d]).
+// The same elements under another shape. Contiguous tensors take any shape of equal element count; a strided
+// one may only split its last dimension ([t, h*d] -> [t, h, d]).
 Result<TensorDesc> reshape(const TensorDesc& desc, std::initializer_list<std::int64_t> shape);
 
 }  // namespace tamis

@@ -24,7 +24,8 @@ Result<std::unique_ptr<CachePool>> CachePool::create(const ModelConfig& config, 
     TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, device.alloc(desc.span_bytes()));
     pool->buffers_.emplace_back(name, std::move(buffer));
   }
-  for (std::int64_t page = pool->n_pages_ - 1; page >= 0; --page) pool->free_.push_back(static_cast<std::int32_t>(page));
+  for (std::int64_t page = pool->n_pages_ - 1; page >= 0; --page)
+    pool->free_.push_back(static_cast<std::int32_t>(page));
   return pool;
 }
 
@@ -32,8 +33,8 @@ Status CachePool::reserve(SequenceCache& sequence, std::int64_t length) {
   const std::int64_t wanted = (length + kPageSize - 1) / kPageSize;
   const std::int64_t missing = wanted - static_cast<std::int64_t>(sequence.pages.size());
   if (missing > free_pages()) {
-    return out_of_memory("cache: {} tokens need {} more pages of {} tokens, {} of {} are free", length, missing,
-                         kPageSize, free_pages(), n_pages_);
+    return out_of_memory("cache: {} tokens need {} more pages of {} tokens, {} of {} are free", length,
+                         missing, kPageSize, free_pages(), n_pages_);
   }
   for (std::int64_t i = 0; i < missing; ++i) {
     sequence.pages.push_back(free_.back());

@@ -1,5 +1,6 @@
-// The caches of a model: per layer the latent rows and, where the layer has an indexer, the index keys; shared by all
-// sequences through pages of 64 slots. A slot number is global and the same in every layer, so one page table serves all.
+// The caches of a model: per layer the latent rows and, where the layer has an indexer, the index keys;
+// shared by all sequences through pages of 64 slots. A slot number is global and the same in every layer, so
+// one page table serves all.
 #pragma once
 
 #include <memory>

@@ -11,7 +11,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Ids -> text that is certain, with stop strings cut out.
 class TextStream {
@@ -60,27 +62,31 @@ Status Session::check(const GenerateRequest& request) const {
   const std::int64_t limit = std::min(runner_.config().max_positions, runner_.options().cache_tokens);
   if (length == 0) return invalid_argument("the prompt is empty");
   if (length > limit) {
-    return invalid_argument("the prompt has {} tokens, there is room for {} (model limit {}, cache {})", length, limit,
-                            runner_.config().max_positions, runner_.options().cache_tokens);
+    return invalid_argument("the prompt has {} tokens, there is room for {} (model limit {}, cache {})",
+                            length, limit, runner_.config().max_positions, runner_.options().cache_tokens);
   }
-  if (request.max_new_tokens < 1) return invalid_argument("max_new_tokens: expected at least 1, found {}", request.max_new_tokens);
+  if (request.max_new_tokens < 1)
+    return invalid_argument("max_new_tokens: expected at least 1, found {}", request.max_new_tokens);
   return {};
 }
 
-// Keeps the cached rows of the longest common prefix; at least the prompt's last token is run again, for its logits.
+// Keeps the cached rows of the longest common prefix; at least the prompt's last token is run again, for its
+// logits.
 Result<std::int64_t> Session::reuse_prefix(const std::vector<std::int32_t>& prompt) {
   if (!sequence_.has_value()) {
     TAMIS_ASSIGN_OR_RETURN(const SequenceId id, runner_.new_sequence());
     sequence_ = id;
   }
   const auto mismatch = std::mismatch(cached_.begin(), cached_.end(), prompt.begin(), prompt.end());
-  const auto common = std::min<std::int64_t>(mismatch.first - cached_.begin(), static_cast<std::int64_t>(prompt.size()) - 1);
+  const auto common =
+      std::min<std::int64_t>(mismatch.first - cached_.begin(), static_cast<std::int64_t>(prompt.size()) - 1);
   TAMIS_RETURN_IF_ERROR(runner_.truncate(*sequence_, common));
   cached_.resize(static_cast<std::size_t>(common));
   return common;
 }
 
-Result<std::int32_t> Session::step(std::vector<std::int32_t> tokens, const GenerateRequest& request, bool draw) {
+Result<std::int32_t> Session::step(std::vector<std::int32_t> tokens, const GenerateRequest& request,
+                                   bool draw) {
   StepItem item;
   item.sequence = *sequence_;
   item.logits = draw ? StepItem::Logits::kLast : StepItem::Logits::kNone;
@@ -125,7 +131,8 @@ Result<GenerateResult> Session::generate(const GenerateRequest& request, const G
   while (true) {
     result.tokens.push_back(token);
     history_.push_back(token);
-    if (std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end()) {
+    if (std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) !=
+        request.stop_tokens.end()) {
       result.finish = FinishReason::kStopToken;
       break;
     }

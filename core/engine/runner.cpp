@@ -32,14 +32,14 @@ Result<std::unique_ptr<Runner>> Runner::create(ModelConfig config, std::unique_p
   Registry& registry = Registry::instance();
   TAMIS_ASSIGN_OR_RETURN(runner->device_, registry.device(options.device));
   TAMIS_ASSIGN_OR_RETURN(runner->host_, registry.device("cpu"));
-  runner->target_ = {registry.backend(runner->device_->info().backend), runner->device_.get(), registry.backend("cpu"),
-                     runner->host_.get(), nullptr};
+  runner->target_ = {registry.backend(runner->device_->info().backend), runner->device_.get(),
+                     registry.backend("cpu"), runner->host_.get(), nullptr};
   TAMIS_ASSIGN_OR_RETURN(runner->queue_, runner->device_->create_queue());
   TAMIS_ASSIGN_OR_RETURN(runner->host_queue_, runner->host_->create_queue());
   TAMIS_ASSIGN_OR_RETURN(runner->weight_set_, declare_weights(runner->config_, *runner->checkpoint_));
   const bool mtp = options.mtp && runner->weight_set_.has_mtp;
-  TAMIS_ASSIGN_OR_RETURN(runner->cache_, CachePool::create(runner->config_, options.precision, options.cache_tokens,
-                                                           mtp, *runner->device_));
+  TAMIS_ASSIGN_OR_RETURN(runner->cache_, CachePool::create(runner->config_, options.precision,
+                                                           options.cache_tokens, mtp, *runner->device_));
   TAMIS_ASSIGN_OR_RETURN(runner->weights_, WeightStore::load(runner->weight_set_, *runner->checkpoint_,
                                                              *runner->device_, progress));
   TAMIS_RETURN_IF_ERROR(runner->pack_layouts());
@@ -53,8 +53,8 @@ Status Runner::pack_layouts() {
   std::vector<const Plan*> views;
   for (std::int64_t tokens : {std::int64_t{1}, options_.max_batch_tokens}) {
     const StepKey key = key_for_shapes({{tokens, tokens}});
-    TAMIS_ASSIGN_OR_RETURN(const Graph graph,
-                           build_step_graph(config_, weight_set_, {key, options_.precision, cache_->n_pages()}));
+    TAMIS_ASSIGN_OR_RETURN(const Graph graph, build_step_graph(config_, weight_set_,
+                                                               {key, options_.precision, cache_->n_pages()}));
     TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, Plan::create(graph, target_, options_.plan));
     views.push_back(plan.get());
     probes.push_back(std::move(plan));
@@ -66,8 +66,8 @@ Status Runner::pack_layouts() {
 
 Result<Plan*> Runner::plan(const StepKey& key) {
   if (const auto it = plans_.find(key); it != plans_.end()) return it->second.get();
-  TAMIS_ASSIGN_OR_RETURN(const Graph graph,
-                         build_step_graph(config_, weight_set_, {key, options_.precision, cache_->n_pages()}));
+  TAMIS_ASSIGN_OR_RETURN(const Graph graph, build_step_graph(config_, weight_set_,
+                                                             {key, options_.precision, cache_->n_pages()}));
   TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, Plan::create(graph, target_, options_.plan));
   if (arena_ == nullptr || arena_->bytes() < plan->arena_bytes()) {
     // Plans bound earlier keep the smaller arena alive: their captures hold its addresses.

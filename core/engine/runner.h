@@ -1,5 +1,6 @@
-// Runner: a loaded model on a device. Turns batches of sequence chunks into steps: fills the step inputs, finds or makes
-// the plan for the bucket, runs it, and hands back logits, tokens or hidden states. No sampling policy, no text.
+// Runner: a loaded model on a device. Turns batches of sequence chunks into steps: fills the step inputs,
+// finds or makes the plan for the bucket, runs it, and hands back logits, tokens or hidden states. No
+// sampling policy, no text.
 #pragma once
 
 #include <map>
@@ -29,7 +30,8 @@ struct RunnerOptions {
   AttentionMode attention = AttentionMode::kAuto;
   // Cached tokens over all sequences. The model's own limit bounds each sequence.
   std::int64_t cache_tokens = 8192;
-  std::int64_t max_batch_tokens = 512;  // tokens of one step; longer prompts are cut into chunks by the caller
+  std::int64_t max_batch_tokens =
+      512;  // tokens of one step; longer prompts are cut into chunks by the caller
   std::int64_t max_sequences = 64;
   bool mtp = false;  // make caches for the MTP layer, too
   PlanOptions plan;
@@ -58,7 +60,7 @@ struct StepItem {
   // Draw a token after the last one given. Ignored unless logits == kLast.
   std::optional<SamplingConfig> sample;
   std::vector<std::int32_t> history;  // tokens that the penalties count; read only if `sample` has penalties
-  std::vector<float> draft_hidden;  // MTP steps: [tokens, H] of the main model
+  std::vector<float> draft_hidden;    // MTP steps: [tokens, H] of the main model
 };
 
 struct StepOptions {
@@ -77,19 +79,21 @@ struct StepShape {
 
 struct StepResult {
   std::int64_t n_out = 0;
-  std::vector<float> logits;          // [n_out, V], in order of items and tokens
-  std::vector<std::int32_t> tokens;   // [n_out] if any item samples
-  std::vector<float> logprobs;        // [n_out]
-  std::vector<float> hidden;          // [real tokens, H] after the final norm, if kept
-  std::vector<std::vector<float>> all_hidden;          // [layers + 1][real tokens * H]
-  std::map<std::int64_t, std::vector<std::int32_t>> indices;  // with all_hidden: [real tokens, topk] per indexer layer
+  std::vector<float> logits;                   // [n_out, V], in order of items and tokens
+  std::vector<std::int32_t> tokens;            // [n_out] if any item samples
+  std::vector<float> logprobs;                 // [n_out]
+  std::vector<float> hidden;                   // [real tokens, H] after the final norm, if kept
+  std::vector<std::vector<float>> all_hidden;  // [layers + 1][real tokens * H]
+  std::map<std::int64_t, std::vector<std::int32_t>>
+      indices;  // with all_hidden: [real tokens, topk] per indexer layer
 };
 
 class Runner {
  public:
   // Loads the weights (mapped, not copied, where the device can). The checkpoint is kept.
   static Result<std::unique_ptr<Runner>> create(ModelConfig config, std::unique_ptr<Checkpoint> checkpoint,
-                                                const RunnerOptions& options, const LoadProgress& progress = {});
+                                                const RunnerOptions& options,
+                                                const LoadProgress& progress = {});
   ~Runner();
 
   const ModelConfig& config() const { return config_; }
@@ -141,7 +145,8 @@ class Runner {
   Status upload(const char* name, std::int64_t bytes);
   // The first `rows` rows of an output, widened to float (or as int32).
   Result<std::vector<float>> download_floats(const Plan& plan, const std::string& output, std::int64_t rows);
-  Result<std::vector<std::int32_t>> download_ints(const Plan& plan, const std::string& output, std::int64_t rows);
+  Result<std::vector<std::int32_t>> download_ints(const Plan& plan, const std::string& output,
+                                                  std::int64_t rows);
   Result<std::vector<std::byte>> download_rows(const Tensor& tensor, std::int64_t rows);
 
   ModelConfig config_;

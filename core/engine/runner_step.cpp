@@ -23,10 +23,12 @@ std::int64_t count_logits(const std::vector<StepItem>& items) {
   return total;
 }
 
-bool samples(const StepItem& item) { return item.sample.has_value() && item.logits == StepItem::Logits::kLast; }
+bool samples(const StepItem& item) {
+  return item.sample.has_value() && item.logits == StepItem::Logits::kLast;
+}
 
-// Multiply-adds of one layer's attention, expanded against absorbed, for T tokens over `keys` cached ones: expanding
-// pays kv_b for every cached key, absorbing pays wider dot products for every pair.
+// Multiply-adds of one layer's attention, expanded against absorbed, for T tokens over `keys` cached ones:
+// expanding pays kv_b for every cached key, absorbing pays wider dot products for every pair.
 bool expanding_is_cheaper(const ModelConfig& c, double tokens, double keys) {
   const double heads = static_cast<double>(c.n_heads), latent = static_cast<double>(c.kv_lora_rank);
   const double nope = static_cast<double>(c.qk_nope_head_dim), rope = static_cast<double>(c.qk_rope_head_dim);
@@ -51,17 +53,18 @@ Status Runner::make_inputs() {
   namespace in = step_input;
   const std::int64_t tokens = bucket(options_.max_batch_tokens), seqs = bucket(options_.max_sequences);
   const std::int64_t max_pages = kv_bucket(cache_->n_pages() * kPageSize) / kPageSize;
-  for (const char* name : {in::kTokenIds, in::kPositions, in::kSeqOfToken, in::kWriteSlot, in::kVisible, in::kOutRows,
-                           in::kTemperature, in::kTopK, in::kTopP, in::kMinP, in::kRepetition, in::kPresence,
-                           in::kFrequency, in::kPosition}) {
+  for (const char* name : {in::kTokenIds, in::kPositions, in::kSeqOfToken, in::kWriteSlot, in::kVisible,
+                           in::kOutRows, in::kTemperature, in::kTopK, in::kTopP, in::kMinP, in::kRepetition,
+                           in::kPresence, in::kFrequency, in::kPosition}) {
     TAMIS_RETURN_IF_ERROR(add_input(name, tokens * 4));
   }
   TAMIS_RETURN_IF_ERROR(add_input(in::kSeed, tokens * 8));
   TAMIS_RETURN_IF_ERROR(add_input(in::kKvLen, seqs * 4));
   TAMIS_RETURN_IF_ERROR(add_input(in::kPageTable, seqs * max_pages * 4));
   if (!options_.mtp) return {};
-  return add_input(in::kDraftHidden,
-                   tokens * config_.hidden * static_cast<std::int64_t>(dtype_size(options_.precision.activations)));
+  return add_input(
+      in::kDraftHidden,
+      tokens * config_.hidden * static_cast<std::int64_t>(dtype_size(options_.precision.activations)));
 }
 
 template <class T>
@@ -79,8 +82,8 @@ Status Runner::check_items(const std::vector<StepItem>& items, const StepOptions
   if (items.empty()) return invalid_argument("step: no tokens");
   if (options.mtp && !options_.mtp) return invalid_argument("step: the runner was made without MTP caches");
   if (count_tokens(items) + options.extra_padding > options_.max_batch_tokens) {
-    return invalid_argument("step: {} tokens, the limit of one step is {}", count_tokens(items) + options.extra_padding,
-                            options_.max_batch_tokens);
+    return invalid_argument("step: {} tokens, the limit of one step is {}",
+                            count_tokens(items) + options.extra_padding, options_.max_batch_tokens);
   }
   std::vector<SequenceId> seen;
   for (const StepItem& item : items) {
@@ -98,12 +101,14 @@ Status Runner::check_items(const std::vector<StepItem>& items, const StepOptions
     }
     const std::int64_t after = it->second.length + static_cast<std::int64_t>(item.tokens.size());
     if (after > config_.max_positions) {
-      return invalid_argument("step: sequence {} would reach {} tokens, the model's limit is {}", item.sequence, after,
-                              config_.max_positions);
+      return invalid_argument("step: sequence {} would reach {} tokens, the model's limit is {}",
+                              item.sequence, after, config_.max_positions);
     }
-    const std::size_t hidden = options.mtp ? item.tokens.size() * static_cast<std::size_t>(config_.hidden) : 0;
+    const std::size_t hidden =
+        options.mtp ? item.tokens.size() * static_cast<std::size_t>(config_.hidden) : 0;
     if (item.draft_hidden.size() != hidden) {
-      return invalid_argument("step: draft_hidden: expected {} values, found {}", hidden, item.draft_hidden.size());
+      return invalid_argument("step: draft_hidden: expected {} values, found {}", hidden,
+                              item.draft_hidden.size());
     }
   }
   return {};
@@ -156,7 +161,8 @@ Status Runner::fill_inputs(const std::vector<StepItem>& items, const StepKey& ke
   const std::int64_t n = key.n_tokens, pages = key.max_kv / kPageSize;
   const auto ids = stage<std::int32_t>(in::kTokenIds, n), positions = stage<std::int32_t>(in::kPositions, n);
   const auto seqs = stage<std::int32_t>(in::kSeqOfToken, n), slots = stage<std::int32_t>(in::kWriteSlot, n);
-  const auto visible = stage<std::int32_t>(in::kVisible, n), kv_len = stage<std::int32_t>(in::kKvLen, key.n_seqs);
+  const auto visible = stage<std::int32_t>(in::kVisible, n),
+             kv_len = stage<std::int32_t>(in::kKvLen, key.n_seqs);
   const auto out_rows = stage<std::int32_t>(in::kOutRows, key.n_out);
   const auto table = stage<std::int32_t>(in::kPageTable, key.n_seqs * pages);
   for (auto zeroed : {ids, positions, seqs, visible, kv_len}) std::fill(zeroed.begin(), zeroed.end(), 0);
@@ -175,7 +181,8 @@ Status Runner::fill_inputs(const std::vector<StepItem>& items, const StepKey& ke
       slots[row] = static_cast<std::int32_t>(CachePool::slot(cache, position));
       visible[row] = static_cast<std::int32_t>(position + 1);
       const bool last = i + 1 == item.tokens.size();
-      const bool wanted = item.logits == StepItem::Logits::kAll || (item.logits == StepItem::Logits::kLast && last);
+      const bool wanted =
+          item.logits == StepItem::Logits::kAll || (item.logits == StepItem::Logits::kLast && last);
       if (wanted) out_rows[out++] = static_cast<std::int32_t>(row);
     }
   }
@@ -237,10 +244,13 @@ Status Runner::fill_sampling(const std::vector<StepItem>& items, const StepKey& 
     seed[2 * row] = static_cast<std::int32_t>(config.seed);
     seed[2 * row + 1] = static_cast<std::int32_t>(config.seed >> 32);
     const std::int64_t length = item == nullptr ? 0 : sequences_.at(item->sequence).length;
-    position[row] = item == nullptr ? 0 : static_cast<std::int32_t>(length + static_cast<std::int64_t>(item->tokens.size()));
+    position[row] = item == nullptr
+                        ? 0
+                        : static_cast<std::int32_t>(length + static_cast<std::int64_t>(item->tokens.size()));
     if (key.penalties && item != nullptr) {
       for (std::int32_t token : item->history) {
-        if (token >= 0 && token < vocab) ++counts[row * static_cast<std::size_t>(vocab) + static_cast<std::size_t>(token)];
+        if (token >= 0 && token < vocab)
+          ++counts[row * static_cast<std::size_t>(vocab) + static_cast<std::size_t>(token)];
       }
     }
     ++row;
@@ -269,7 +279,8 @@ Result<std::vector<std::byte>> Runner::download_rows(const Tensor& tensor, std::
   return bytes;
 }
 
-Result<std::vector<float>> Runner::download_floats(const Plan& plan, const std::string& output, std::int64_t rows) {
+Result<std::vector<float>> Runner::download_floats(const Plan& plan, const std::string& output,
+                                                   std::int64_t rows) {
   TAMIS_ASSIGN_OR_RETURN(const Tensor tensor, plan.output(output));
   TAMIS_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, download_rows(tensor, rows));
   std::vector<float> values(bytes.size() / dtype_size(tensor.desc.dtype));
@@ -300,7 +311,8 @@ Status Runner::collect_hidden(const StepKey& key, Plan& plan, std::int64_t rows,
   }
   if (!key.all_hidden || key.mtp) return {};
   for (std::int64_t i = 0; i <= config_.n_layers; ++i) {
-    TAMIS_ASSIGN_OR_RETURN(std::vector<float> hidden, download_floats(plan, fmt::format("hidden_{}", i), rows));
+    TAMIS_ASSIGN_OR_RETURN(std::vector<float> hidden,
+                           download_floats(plan, fmt::format("hidden_{}", i), rows));
     result.all_hidden.push_back(std::move(hidden));
     const bool indexed = i < config_.n_layers && config_.layers[static_cast<std::size_t>(i)].has_indexer;
     if (!indexed || key.variant != StepVariant::kSparse) continue;
@@ -327,7 +339,8 @@ Result<StepResult> Runner::step(const std::vector<StepItem>& items, const StepOp
   TAMIS_RETURN_IF_ERROR(check_items(items, options));
   for (const StepItem& item : items) {
     SequenceCache& cache = sequences_.at(item.sequence);
-    const Status reserved = cache_->reserve(cache, cache.length + static_cast<std::int64_t>(item.tokens.size()));
+    const Status reserved =
+        cache_->reserve(cache, cache.length + static_cast<std::int64_t>(item.tokens.size()));
     if (reserved.ok()) continue;
     for (const StepItem& undo : items) {
       SequenceCache& grown = sequences_.at(undo.sequence);

@@ -46,7 +46,8 @@ Status check_rows(const std::vector<std::vector<std::int32_t>>& rows, const Scor
   if (rows.empty() || rows[0].empty()) return invalid_argument("no tokens to score");
   for (const auto& row : rows) {
     if (row.size() != rows[0].size()) {
-      return invalid_argument("rows of one batch must have one length, found {} and {}", rows[0].size(), row.size());
+      return invalid_argument("rows of one batch must have one length, found {} and {}", rows[0].size(),
+                              row.size());
     }
   }
   for (std::int64_t size : options.chunks) {
@@ -58,15 +59,18 @@ Status check_rows(const std::vector<std::vector<std::int32_t>>& rows, const Scor
 // One pass over all rows through the main model or the MTP module.
 class Pass {
  public:
-  Pass(Runner& runner, const std::vector<std::vector<std::int32_t>>& rows, const ScoreOptions& options, bool mtp)
+  Pass(Runner& runner, const std::vector<std::vector<std::int32_t>>& rows, const ScoreOptions& options,
+       bool mtp)
       : runner_(runner), rows_(rows), options_(options), mtp_(mtp), sequences_(runner) {}
 
   // hidden[row]: [T, H] after the final norm; written by the main pass if wanted, read by the MTP pass.
   Status run(const ScoreSink& sink, std::vector<std::vector<float>>* hidden);
 
  private:
-  std::vector<StepItem> items(std::int64_t first, std::int64_t n, const std::vector<std::vector<float>>* hidden) const;
-  Status hand_out(const StepResult& result, std::int64_t first, std::int64_t n, bool logits, const ScoreSink& sink) const;
+  std::vector<StepItem> items(std::int64_t first, std::int64_t n,
+                              const std::vector<std::vector<float>>* hidden) const;
+  Status hand_out(const StepResult& result, std::int64_t first, std::int64_t n, bool logits,
+                  const ScoreSink& sink) const;
 
   Runner& runner_;
   const std::vector<std::vector<std::int32_t>>& rows_;
@@ -115,7 +119,9 @@ Status Pass::run(const ScoreSink& sink, std::vector<std::vector<float>>* hidden)
   TAMIS_RETURN_IF_ERROR(sequences_.open(rows_.size()));
   const std::int64_t length = static_cast<std::int64_t>(rows_[0].size()) - (mtp_ ? 1 : 0);
   const std::int64_t limit = runner_.options().max_batch_tokens / static_cast<std::int64_t>(rows_.size());
-  if (limit < 1) return invalid_argument("{} rows: a step holds {} tokens", rows_.size(), runner_.options().max_batch_tokens);
+  if (limit < 1)
+    return invalid_argument("{} rows: a step holds {} tokens", rows_.size(),
+                            runner_.options().max_batch_tokens);
   ChunkSizes sizes(options_.chunks, limit);
   StepOptions step;
   step.mtp = mtp_;
@@ -140,8 +146,8 @@ Status Pass::run(const ScoreSink& sink, std::vector<std::vector<float>>* hidden)
 
 }  // namespace
 
-Status score_tokens(Runner& runner, const std::vector<std::vector<std::int32_t>>& rows, const ScoreOptions& options,
-                    const ScoreSink& sink, const ScoreSink& mtp_sink) {
+Status score_tokens(Runner& runner, const std::vector<std::vector<std::int32_t>>& rows,
+                    const ScoreOptions& options, const ScoreSink& sink, const ScoreSink& mtp_sink) {
   TAMIS_RETURN_IF_ERROR(check_rows(rows, options));
   if (!options.mtp) return Pass(runner, rows, options, false).run(sink, nullptr);
   if (!runner.has_mtp()) return unsupported("this checkpoint has no MTP layer");

@@ -38,12 +38,9 @@ Json explain_node(const Plan& plan, std::size_t index) {
 Json explain_plan(const Plan& plan) {
   Json nodes = Json::array();
   for (std::size_t i = 0; i < plan.nodes().size(); ++i) nodes.push_back(explain_node(plan, i));
-  return {{"nodes", std::move(nodes)},
-          {"arena_bytes", plan.arena_bytes()},
-          {"segments", plan.segments().size()},
-          {"decomposed", plan.stats().decomposed},
-          {"host_rows", plan.stats().host_rows},
-          {"fallbacks", plan.stats().fallbacks}};
+  return {{"nodes", std::move(nodes)},           {"arena_bytes", plan.arena_bytes()},
+          {"segments", plan.segments().size()},  {"decomposed", plan.stats().decomposed},
+          {"host_rows", plan.stats().host_rows}, {"fallbacks", plan.stats().fallbacks}};
 }
 
 std::string explain_text(const Plan& plan) {
@@ -73,13 +70,14 @@ std::string explain_text(const Plan& plan) {
                             ? ""
                             : fmt::format(", fallback: {}", fallback_name(planned.fallback)));
     for (const RowVerdict& verdict : planned.choice.walk) {
-      text += fmt::format("   {} {:<36} {}\n", verdict.row == planned.choice.row ? '*' : ' ', verdict.row->name,
-                          verdict_text(verdict, planned.choice.row));
+      text += fmt::format("   {} {:<36} {}\n", verdict.row == planned.choice.row ? '*' : ' ',
+                          verdict.row->name, verdict_text(verdict, planned.choice.row));
     }
   }
-  text += fmt::format("{} nodes in {} segment(s), arena {:.3g} MB, {} decomposed, {} on the host\n",
-                      plan.nodes().size(), plan.segments().size(), static_cast<double>(plan.arena_bytes()) * 1e-6,
-                      plan.stats().decomposed, plan.stats().host_rows);
+  text +=
+      fmt::format("{} nodes in {} segment(s), arena {:.3g} MB, {} decomposed, {} on the host\n",
+                  plan.nodes().size(), plan.segments().size(), static_cast<double>(plan.arena_bytes()) * 1e-6,
+                  plan.stats().decomposed, plan.stats().host_rows);
   for (const std::string& fallback : plan.stats().fallbacks) text += fmt::format("fallback: {}\n", fallback);
   return text;
 }

@@ -1,5 +1,5 @@
-// What a plan decided and why, as data: for every op the chosen row, each other row with its reason, fallbacks,
-// workspace, bytes and FLOPs.
+// What a plan decided and why, as data: for every op the chosen row, each other row with its reason,
+// fallbacks, workspace, bytes and FLOPs.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,7 +8,8 @@
 
 namespace tamis {
 
-// {"nodes": [{op, label, shapes, row, families, fallback, workspace_bytes, bytes, flops, rows: [{name, verdict}]}],
+// {"nodes": [{op, label, shapes, row, families, fallback, workspace_bytes, bytes, flops, rows: [{name,
+// verdict}]}],
 //  "arena_bytes", "segments", "decomposed", "host_rows", "fallbacks": […]}
 nlohmann::ordered_json explain_plan(const Plan& plan);
 

@@ -11,7 +11,8 @@ struct Placed {
   int first, last;
 };
 
-// The lowest gap of `bytes` between the placed ranges that live at the same time. `placed` is sorted by begin.
+// The lowest gap of `bytes` between the placed ranges that live at the same time. `placed` is sorted by
+// begin.
 std::int64_t lowest_gap(const std::vector<Placed>& placed, const MemoryRequest& request, std::int64_t bytes) {
   std::int64_t offset = 0;
   for (const Placed& other : placed) {

@@ -1,6 +1,7 @@
-// Places the intermediate storages and the workspaces of a plan in one arena: two that are alive at the same node never
-// overlap. Greedy by size, the method of Pisarchyk and Lee, "Efficient memory management for deep neural net inference"
-// (2020): largest first, each at the lowest offset that is free over its whole lifetime.
+// Places the intermediate storages and the workspaces of a plan in one arena: two that are alive at the same
+// node never overlap. Greedy by size, the method of Pisarchyk and Lee, "Efficient memory management for deep
+// neural net inference" (2020): largest first, each at the lowest offset that is free over its whole
+// lifetime.
 #pragma once
 
 #include <cstdint>

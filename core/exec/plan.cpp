@@ -13,7 +13,8 @@ namespace {
 // Offsets suit every backend's binding alignment (Vulkan's minStorageBufferOffsetAlignment is at most 256).
 constexpr std::int64_t kArenaAlignment = 256;
 
-// Whether two nodes' prepare() would see the same thing: it may read params, shapes and step inputs, nothing else.
+// Whether two nodes' prepare() would see the same thing: it may read params, shapes and step inputs, nothing
+// else.
 bool same_step_state(const Graph& graph, const Node& a, const Node& b) {
   if (a.op != b.op || std::memcmp(a.params.get(), b.params.get(), a.op->params_size) != 0) return false;
   for (std::size_t i = 0; i < a.operands.size(); ++i) {
@@ -32,8 +33,10 @@ std::vector<Tensor> unbound_operands(const Graph& graph, const Node& node, const
     if (node.operands[i] < 0) continue;
     operands[i].desc = graph.desc(node.operands[i]);
     const StorageInfo& storage = graph.storage(graph.value(node.operands[i]).storage);
-    if (target.weights == nullptr || storage.kind != StorageKind::kWeight || operands[i].desc.rank < 2) continue;
-    if (const auto it = target.weights->find(storage.name); it != target.weights->end()) operands[i].weight = it->second;
+    if (target.weights == nullptr || storage.kind != StorageKind::kWeight || operands[i].desc.rank < 2)
+      continue;
+    if (const auto it = target.weights->find(storage.name); it != target.weights->end())
+      operands[i].weight = it->second;
   }
   return operands;
 }
@@ -41,8 +44,10 @@ std::vector<Tensor> unbound_operands(const Graph& graph, const Node& node, const
 RowPreferences preferences_for(const PlanOptions& options, const char* op) {
   RowPreferences preferences;
   preferences.invariance = options.invariance;
-  if (const auto it = options.kernels.find(op); it != options.kernels.end()) preferences.forced_row = it->second;
-  if (const auto it = options.families.find(op); it != options.families.end()) preferences.family = it->second;
+  if (const auto it = options.kernels.find(op); it != options.kernels.end())
+    preferences.forced_row = it->second;
+  if (const auto it = options.families.find(op); it != options.families.end())
+    preferences.family = it->second;
   return preferences;
 }
 
@@ -57,7 +62,8 @@ const char* fallback_name(Fallback fallback) {
   return "unknown";
 }
 
-Result<std::unique_ptr<Plan>> Plan::create(const Graph& graph, const PlanTarget& target, const PlanOptions& options) {
+Result<std::unique_ptr<Plan>> Plan::create(const Graph& graph, const PlanTarget& target,
+                                           const PlanOptions& options) {
   TAMIS_RETURN_IF_ERROR(graph.status());
   std::unique_ptr<Plan> plan(new Plan);
   plan->target_ = target;
@@ -83,7 +89,8 @@ PlanCall Plan::unbound_call(std::size_t index) const {
 }
 
 void Plan::note_fallback(const PlannedNode& planned, const std::string& reason) {
-  std::string line = fmt::format("{}: {}: {}", planned.node->op->name, fallback_name(planned.fallback), reason);
+  std::string line =
+      fmt::format("{}: {}: {}", planned.node->op->name, fallback_name(planned.fallback), reason);
   if (std::find(stats_.fallbacks.begin(), stats_.fallbacks.end(), line) != stats_.fallbacks.end()) return;
   log(LogLevel::kWarn, "fallback: {}", line);
   stats_.fallbacks.push_back(std::move(line));
@@ -94,7 +101,8 @@ Status Plan::place(const Node& node, bool decomposed) {
   const OpCall call{node.op, node.params.get(), operands};
   PlannedNode planned;
   const RowPreferences preferences = preferences_for(options_, node.op->name);
-  planned.choice = choose_row(target_.backend->rows(node.op->name), target_.device->info(), call, preferences);
+  planned.choice =
+      choose_row(target_.backend->rows(node.op->name), target_.device->info(), call, preferences);
   const Device* device = target_.device;
   if (planned.choice.row == nullptr) {
     const std::string why = describe_rejections(call, planned.choice);
@@ -108,14 +116,16 @@ Status Plan::place(const Node& node, bool decomposed) {
       const std::size_t before = graph_.nodes().size();
       TAMIS_RETURN_IF_ERROR(graph_.append_decomposed(node));
       // The parts are in the graph already; choose their rows where they stand.
-      std::vector<Node> parts(graph_.nodes().begin() + static_cast<std::ptrdiff_t>(before), graph_.nodes().end());
+      std::vector<Node> parts(graph_.nodes().begin() + static_cast<std::ptrdiff_t>(before),
+                              graph_.nodes().end());
       graph_.truncate(before);
       for (const Node& part : parts) TAMIS_RETURN_IF_ERROR(place(part, true));
       return {};
     }
     ++stats_.host_rows;
     planned.choice = choose_row(target_.host_backend->rows(node.op->name), target_.host->info(), call);
-    if (planned.choice.row == nullptr) return unsupported("{}; on the host: {}", why, describe_rejections(call, planned.choice));
+    if (planned.choice.row == nullptr)
+      return unsupported("{}; on the host: {}", why, describe_rejections(call, planned.choice));
     planned.on_host = true;
     device = target_.host;
   }
@@ -144,8 +154,8 @@ void Plan::cut_segments() {
   }
 }
 
-// One request per intermediate storage (its lifetime from first to last use), per workspace (its node alone) and per
-// step state (the whole step).
+// One request per intermediate storage (its lifetime from first to last use), per workspace (its node alone)
+// and per step state (the whole step).
 void Plan::lay_out_memory() {
   const int n = static_cast<int>(planned_.size());
   std::vector<MemoryRequest> requests;
@@ -165,7 +175,8 @@ void Plan::lay_out_memory() {
     }
   }
   const std::size_t first_workspace = requests.size();
-  for (int i = 0; i < n; ++i) requests.push_back({planned_[static_cast<std::size_t>(i)].workspace_bytes, i, i});
+  for (int i = 0; i < n; ++i)
+    requests.push_back({planned_[static_cast<std::size_t>(i)].workspace_bytes, i, i});
   const std::size_t first_step = requests.size();
   for (std::size_t i = 0; i < planned_.size(); ++i) {
     PlannedNode& node = planned_[i];
@@ -184,7 +195,8 @@ void Plan::lay_out_memory() {
   arena_bytes_ = plan.arena_bytes;
   storage_offsets_.assign(graph_.storages().size(), -1);
   for (std::size_t s = 0; s < storage_request.size(); ++s) {
-    if (storage_request[s] >= 0) storage_offsets_[s] = plan.offsets[static_cast<std::size_t>(storage_request[s])];
+    if (storage_request[s] >= 0)
+      storage_offsets_[s] = plan.offsets[static_cast<std::size_t>(storage_request[s])];
   }
   workspace_offsets_.assign(plan.offsets.begin() + static_cast<std::ptrdiff_t>(first_workspace),
                             plan.offsets.begin() + static_cast<std::ptrdiff_t>(first_step));

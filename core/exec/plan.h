@@ -1,9 +1,9 @@
-// A plan: a graph with a kernel row chosen for every node, memory laid out, segments cut; bound to buffers it can run
-// again and again without allocating.
+// A plan: a graph with a kernel row chosen for every node, memory laid out, segments cut; bound to buffers it
+// can run again and again without allocating.
 //
-// Where no row of the device takes a node there are three declared fallbacks, tried in order: another row (the normal
-// walk of the table), the op's own decomposition, a CPU row with copies through host memory. The last two are counted,
-// logged once per op and, under `strict`, an error.
+// Where no row of the device takes a node there are three declared fallbacks, tried in order: another row
+// (the normal walk of the table), the op's own decomposition, a CPU row with copies through host memory. The
+// last two are counted, logged once per op and, under `strict`, an error.
 #pragma once
 
 #include <algorithm>
@@ -45,10 +45,10 @@ struct PlannedNode {
   const Node* node = nullptr;
   RowChoice choice;
   Fallback fallback = Fallback::kNone;
-  bool on_host = false;            // a host row beside a device that is not the host
+  bool on_host = false;  // a host row beside a device that is not the host
   std::int64_t workspace_bytes = 0;
   std::int64_t step_bytes = 0;
-  int step_slot = -1;              // nodes that share prepare()d state share a slot
+  int step_slot = -1;  // nodes that share prepare()d state share a slot
 };
 
 // A run of nodes on one device; captured as one unit if all its rows can be.
@@ -65,11 +65,11 @@ struct BufferRange {
 
 // Memory from outside the plan, by the names given to Graph::input, state and weight.
 struct Bindings {
-  std::unordered_map<std::string, BufferRange> buffers;           // inputs, states, rank-1 weights
-  std::unordered_map<std::string, const Weight*> weights;         // rank >= 2, for the plan's device
-  std::unordered_map<std::string, const Weight*> host_weights;    // the same, in host memory, for fallback rows
-  std::unordered_map<std::string, BufferRange> host_vectors;      // rank-1 weights in host memory
-  std::shared_ptr<Buffer> arena;                                  // at least Plan::arena_bytes()
+  std::unordered_map<std::string, BufferRange> buffers;         // inputs, states, rank-1 weights
+  std::unordered_map<std::string, const Weight*> weights;       // rank >= 2, for the plan's device
+  std::unordered_map<std::string, const Weight*> host_weights;  // the same, in host memory, for fallback rows
+  std::unordered_map<std::string, BufferRange> host_vectors;    // rank-1 weights in host memory
+  std::shared_ptr<Buffer> arena;                                // at least Plan::arena_bytes()
 };
 
 // An OpCall that owns its operands. Moves only: `call` points into `operands`.
@@ -88,7 +88,8 @@ struct PlanStats {
 class Plan {
  public:
   // kUnsupported with every row's reason when a node has no row anywhere, or a fallback under strict.
-  static Result<std::unique_ptr<Plan>> create(const Graph& graph, const PlanTarget& target, const PlanOptions& options);
+  static Result<std::unique_ptr<Plan>> create(const Graph& graph, const PlanTarget& target,
+                                              const PlanOptions& options);
 
   const PlanStats& stats() const { return stats_; }
   const std::vector<PlannedNode>& nodes() const { return planned_; }
@@ -101,13 +102,14 @@ class Plan {
   // Resolves every operand. kNotFound names an input, state or weight that `bindings` lacks.
   Status bind(const Bindings& bindings);
 
-  // Runs all segments in order and waits. Captures capturable segments on the first run and replays them later, unless
-  // `trace` is given (then every node runs by itself, timed).
+  // Runs all segments in order and waits. Captures capturable segments on the first run and replays them
+  // later, unless `trace` is given (then every node runs by itself, timed).
   Status run(Queue& queue, Queue& host_queue, Trace* trace = nullptr);
   void set_capture(bool capture) { capture_ = capture; }
   // Segments that the next run replays.
   int captured_segments() const {
-    return static_cast<int>(std::count_if(captures_.begin(), captures_.end(), [](const auto& c) { return c != nullptr; }));
+    return static_cast<int>(
+        std::count_if(captures_.begin(), captures_.end(), [](const auto& c) { return c != nullptr; }));
   }
 
   // Where a marked output lies; valid after bind().
@@ -133,8 +135,9 @@ class Plan {
     std::vector<Tensor> operands;
     OpCall call;
     Scratch scratch;
-    std::vector<std::shared_ptr<Buffer>> mirrors;  // host copies of the operands of a fallback row, null = not needed
-    std::vector<BufferRange> device_operands;      // where the mirrors' originals lie
+    std::vector<std::shared_ptr<Buffer>>
+        mirrors;  // host copies of the operands of a fallback row, null = not needed
+    std::vector<BufferRange> device_operands;  // where the mirrors' originals lie
     std::shared_ptr<Buffer> host_scratch;
   };
 

@@ -1,5 +1,5 @@
-// Running a plan: operands bound once, then segments launched, captured or replayed. Nothing here allocates after the
-// first run, except on the way to an error or under a trace.
+// Running a plan: operands bound once, then segments launched, captured or replayed. Nothing here allocates
+// after the first run, except on the way to an error or under a trace.
 #include <cstring>
 
 #include "core/exec/plan.h"
@@ -32,14 +32,16 @@ Status Plan::resolve(const Bindings& bindings, std::size_t index, bool host) {
       tensor.weight = it->second;
       continue;
     }
-    const auto& buffers = host && storage.kind == StorageKind::kWeight ? bindings.host_vectors : bindings.buffers;
+    const auto& buffers =
+        host && storage.kind == StorageKind::kWeight ? bindings.host_vectors : bindings.buffers;
     const auto it = buffers.find(storage.name);
     if (it == buffers.end()) return not_found("{}: {} is not bound", node.op->name, storage.name);
     tensor.buffer = it->second.buffer;
     tensor.offset = it->second.offset + value.offset;
     if (tensor.offset + tensor.desc.span_bytes() > tensor.buffer->bytes()) {
       return invalid_argument("{}: {}: needs bytes [{}, {}) of a buffer of {}", node.op->name, storage.name,
-                              tensor.offset, tensor.offset + tensor.desc.span_bytes(), tensor.buffer->bytes());
+                              tensor.offset, tensor.offset + tensor.desc.span_bytes(),
+                              tensor.buffer->bytes());
     }
   }
   return {};
@@ -60,9 +62,11 @@ Status Plan::make_host_mirrors(std::size_t index) {
     tensor.offset = 0;
   }
   const PlannedNode& planned = planned_[index];
-  TAMIS_ASSIGN_OR_RETURN(bound.host_scratch, target_.host->alloc(planned.workspace_bytes + planned.step_bytes));
-  bound.scratch = {bound.host_scratch.get(), 0, planned.workspace_bytes,
-                   bound.host_scratch.get(), planned.workspace_bytes, planned.step_bytes};
+  TAMIS_ASSIGN_OR_RETURN(bound.host_scratch,
+                         target_.host->alloc(planned.workspace_bytes + planned.step_bytes));
+  bound.scratch = {bound.host_scratch.get(), 0,
+                   planned.workspace_bytes,  bound.host_scratch.get(),
+                   planned.workspace_bytes,  planned.step_bytes};
   return {};
 }
 
@@ -89,7 +93,10 @@ Status Plan::bind(const Bindings& bindings) {
       TAMIS_RETURN_IF_ERROR(make_host_mirrors(i));
       continue;
     }
-    bound.scratch = {arena_.get(), workspace_offsets_[i], planned.workspace_bytes, arena_.get(),
+    bound.scratch = {arena_.get(),
+                     workspace_offsets_[i],
+                     planned.workspace_bytes,
+                     arena_.get(),
                      planned.step_slot < 0 ? 0 : step_offsets_[static_cast<std::size_t>(planned.step_slot)],
                      planned.step_bytes};
   }
@@ -113,8 +120,8 @@ Result<Tensor> Plan::output(const std::string& name) const {
 
 Status Plan::describe_failure(const Status& status, std::size_t index) const {
   const PlannedNode& planned = planned_[index];
-  return status.with_context(
-      fmt::format("{}: {}: {}", planned.node->label, planned.choice.row->name, describe_call(bound_[index].call)));
+  return status.with_context(fmt::format("{}: {}: {}", planned.node->label, planned.choice.row->name,
+                                         describe_call(bound_[index].call)));
 }
 
 Status Plan::launch_on_host(std::size_t index, Queue& queue, Queue& host_queue) {
@@ -167,7 +174,8 @@ Status Plan::run_segment(std::size_t index, Queue& queue, Queue& host_queue) {
   const bool capture = capture_ && segment.capturable;
   if (capture) TAMIS_RETURN_IF_ERROR(queue.begin_capture());
   Status status;
-  for (std::size_t i = segment.first; i < segment.last && status.ok(); ++i) status = launch_node(i, queue, host_queue);
+  for (std::size_t i = segment.first; i < segment.last && status.ok(); ++i)
+    status = launch_node(i, queue, host_queue);
   if (!capture) return status;
   Result<std::unique_ptr<Capture>> captured = queue.end_capture();
   TAMIS_RETURN_IF_ERROR(status);

@@ -12,14 +12,15 @@ std::string Trace::to_chrome_json() const {
   for (const TraceEvent& e : events_) {
     const double gflops = e.seconds > 0 ? e.flops / e.seconds * 1e-9 : 0.0;
     const double gbytes = e.seconds > 0 ? e.bytes / e.seconds * 1e-9 : 0.0;
-    events.push_back({{"name", e.name},
-                      {"cat", e.label},
-                      {"ph", "X"},
-                      {"ts", e.begin_seconds * 1e6},
-                      {"dur", e.seconds * 1e6},
-                      {"pid", e.device},
-                      {"tid", 0},
-                      {"args", {{"label", e.label}, {"shapes", e.shapes}, {"GFLOP/s", gflops}, {"GB/s", gbytes}}}});
+    events.push_back(
+        {{"name", e.name},
+         {"cat", e.label},
+         {"ph", "X"},
+         {"ts", e.begin_seconds * 1e6},
+         {"dur", e.seconds * 1e6},
+         {"pid", e.device},
+         {"tid", 0},
+         {"args", {{"label", e.label}, {"shapes", e.shapes}, {"GFLOP/s", gflops}, {"GB/s", gbytes}}}});
   }
   return nlohmann::ordered_json{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}}.dump();
 }
@@ -38,8 +39,10 @@ std::string Trace::summary() const {
     ++total.calls;
   }
   std::vector<std::pair<std::string, Total>> rows(by_row.begin(), by_row.end());
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
-  std::string text = fmt::format("{:<40} {:>7} {:>10} {:>9} {:>8}\n", "kernel", "calls", "ms", "GFLOP/s", "GB/s");
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  std::string text =
+      fmt::format("{:<40} {:>7} {:>10} {:>9} {:>8}\n", "kernel", "calls", "ms", "GFLOP/s", "GB/s");
   for (const auto& [name, total] : rows) {
     const double seconds = std::max(total.seconds, 1e-12);
     text += fmt::format("{:<40} {:>7} {:>10.3f} {:>9.1f} {:>8.2f}\n", name, total.calls, total.seconds * 1e3,

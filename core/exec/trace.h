@@ -9,8 +9,8 @@
 namespace tamis {
 
 struct TraceEvent {
-  std::string name;    // kernel row
-  std::string label;   // "layers.3.attention"
+  std::string name;   // kernel row
+  std::string label;  // "layers.3.attention"
   std::string device;
   std::string shapes;
   double begin_seconds = 0;
@@ -19,7 +19,8 @@ struct TraceEvent {
   double bytes = 0;
 };
 
-// Collects events over many runs. While a trace is on, plans run uncaptured: a captured segment has no inner times.
+// Collects events over many runs. While a trace is on, plans run uncaptured: a captured segment has no inner
+// times.
 class Trace {
  public:
   void add(TraceEvent event) { events_.push_back(std::move(event)); }

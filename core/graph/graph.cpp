@@ -41,7 +41,8 @@ ValueId Graph::slice(ValueId value, int axis, std::int64_t begin, std::int64_t l
   }
   ValueInfo view = values_[static_cast<std::size_t>(value)];
   if (axis >= view.desc.rank || begin < 0 || length < 0 || begin + length > view.desc.dim(axis)) {
-    fail(invalid_argument("slice [{}, {}) along axis {} of {}", begin, begin + length, axis, view.desc.to_string()));
+    fail(invalid_argument("slice [{}, {}) along axis {} of {}", begin, begin + length, axis,
+                          view.desc.to_string()));
     return kNoValue;
   }
   view.offset += slice_offset_bytes(view.desc, axis, begin);
@@ -81,8 +82,8 @@ Status Graph::check_operand(const OpDef& op, std::size_t i, ValueId value) const
   const ValueInfo& info = values_[static_cast<std::size_t>(value)];
   const StorageInfo& where = storages_[static_cast<std::size_t>(info.storage)];
   if (info.version != where.version) {
-    return invalid_argument("{}: {} reads version {} of {}, which version {} has overwritten", op.name, def.name,
-                            info.version, where.name, where.version);
+    return invalid_argument("{}: {} reads version {} of {}, which version {} has overwritten", op.name,
+                            def.name, info.version, where.name, where.version);
   }
   if (def.role == Role::kState && where.kind != StorageKind::kState) {
     return invalid_argument("{}: {} must be state", op.name, def.name);
@@ -119,11 +120,13 @@ Status Graph::append_decomposed(const Node& node) {
   TAMIS_RETURN_IF_ERROR(status_);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (node.op->operands[i].role != Role::kOut || node.operands[i] < 0) continue;
-    if (!valid(values[i]) || !desc(values[i]).same_shape(desc(node.operands[i])) || value(values[i]).offset != 0) {
+    if (!valid(values[i]) || !desc(values[i]).same_shape(desc(node.operands[i])) ||
+        value(values[i]).offset != 0) {
       return internal_error("{}: its decomposition gives no {}", node.op->name, node.op->operands[i].name);
     }
     const int old_storage = value(node.operands[i]).storage, new_storage = value(values[i]).storage;
-    storages_[static_cast<std::size_t>(new_storage)].output |= storages_[static_cast<std::size_t>(old_storage)].output;
+    storages_[static_cast<std::size_t>(new_storage)].output |=
+        storages_[static_cast<std::size_t>(old_storage)].output;
     for (ValueInfo& view : values_) {
       if (view.storage == old_storage) view.storage = new_storage;
     }
@@ -154,7 +157,8 @@ NodeValues Graph::add_node(const OpDef& op, const void* params, std::vector<Valu
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (operands[i] == kNewValue) {
       operands[i] = results[i] = new_value(StorageKind::kIntermediate, "", descs[i]);
-    } else if (operands[i] >= 0 && (op.operands[i].role == Role::kState || op.operands[i].role == Role::kInOut)) {
+    } else if (operands[i] >= 0 &&
+               (op.operands[i].role == Role::kState || op.operands[i].role == Role::kInOut)) {
       ValueInfo next = values_[static_cast<std::size_t>(operands[i])];
       next.version = ++storages_[static_cast<std::size_t>(next.storage)].version;
       values_.push_back(next);

@@ -1,5 +1,6 @@
-// The op graph of one step: values (typed views of storages) and nodes (ops with typed params), in execution order.
-// Built once per step variant and bucket; shapes are upper bounds, what changes between steps is read on the device.
+// The op graph of one step: values (typed views of storages) and nodes (ops with typed params), in execution
+// order. Built once per step variant and bucket; shapes are upper bounds, what changes between steps is read
+// on the device.
 //
 //   Graph g;
 //   ValueId x = g.input("hidden", {DType::kF32, {17, 256}});
@@ -7,8 +8,8 @@
 //   ValueId y = add_linear(g, x, w, {.act_quant = ActQuant::kNone, .out = DType::kF32});
 //   if (!g.status().ok()) …                        // the first error of the whole build
 //
-// Errors are sticky: after the first one every call returns kNoValue and status() tells it, so that model builders
-// read as plain data flow.
+// Errors are sticky: after the first one every call returns kNoValue and status() tells it, so that model
+// builders read as plain data flow.
 #pragma once
 
 #include <deque>
@@ -28,7 +29,7 @@ enum class StorageKind : std::uint8_t {
   kIntermediate,  // lives in the plan's arena between its first writer and last reader
   kInput,         // a step input: fixed address, written by the host before a run
   kWeight,
-  kState,         // outlives the step: caches, counters
+  kState,  // outlives the step: caches, counters
 };
 
 struct StorageInfo {
@@ -58,7 +59,9 @@ class NodeValues {
  public:
   NodeValues() = default;
   explicit NodeValues(std::vector<ValueId> values) : values_(std::move(values)) {}
-  ValueId operator[](int i) const { return values_.empty() ? kNoValue : values_[static_cast<std::size_t>(i)]; }
+  ValueId operator[](int i) const {
+    return values_.empty() ? kNoValue : values_[static_cast<std::size_t>(i)];
+  }
 
  private:
   std::vector<ValueId> values_;
@@ -75,9 +78,9 @@ class Graph {
   ValueId slice(ValueId value, int axis, std::int64_t begin, std::int64_t length);
   ValueId reshape(ValueId value, std::initializer_list<std::int64_t> shape);
 
-  // Appends a node. `operands` has one entry per op->operands: a value, kNewValue for an output to make, kNoValue for
-  // an absent optional one. A state entry takes the latest version and gives the next. Reading an older version than
-  // the latest is an error: the writer would already have overwritten it.
+  // Appends a node. `operands` has one entry per op->operands: a value, kNewValue for an output to make,
+  // kNoValue for an absent optional one. A state entry takes the latest version and gives the next. Reading
+  // an older version than the latest is an error: the writer would already have overwritten it.
   template <class P>
   NodeValues add(const OpDef& op, const P& params, std::initializer_list<ValueId> operands) {
     static_assert(std::is_trivially_copyable_v<P>);
@@ -86,13 +89,14 @@ class Graph {
   }
   NodeValues add_node(const OpDef& op, const void* params, std::vector<ValueId> operands);
 
-  // Lowering: a copy of the values and storages without nodes; the planner then puts the nodes back one by one, each as
-  // it is or as what its op decomposes into. A decomposition's outputs take the place of the node's in every later view.
+  // Lowering: a copy of the values and storages without nodes; the planner then puts the nodes back one by
+  // one, each as it is or as what its op decomposes into. A decomposition's outputs take the place of the
+  // node's in every later view.
   Graph skeleton() const;
   void append(const Node& node);
   Status append_decomposed(const Node& node);
-  // Takes the last nodes off again and puts them back one by one, versions untouched: the planner chooses rows for the
-  // parts of a decomposition this way.
+  // Takes the last nodes off again and puts them back one by one, versions untouched: the planner chooses
+  // rows for the parts of a decomposition this way.
   void truncate(std::size_t nodes) { nodes_.resize(nodes); }
   void push_node(const Node& node) { nodes_.push_back(node); }
 

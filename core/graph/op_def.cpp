@@ -25,7 +25,8 @@ double allowed_error(const Tolerance& tolerance, DType dtype) {
   }
 }
 
-Status shape_error(const char* op, const char* operand, const std::string& expected, const TensorDesc& found) {
+Status shape_error(const char* op, const char* operand, const std::string& expected,
+                   const TensorDesc& found) {
   return invalid_argument("{}: {}: expected {}, found {}", op, operand, expected, found.to_string());
 }
 

@@ -1,5 +1,5 @@
-// OpDef: everything the frame knows about an op without knowing a backend. One per op, defined in core/ops/<op>/<op>.cpp
-// as `const OpDef tamis::op::<name>`; core/ops.def lists them.
+// OpDef: everything the frame knows about an op without knowing a backend. One per op, defined in
+// core/ops/<op>/<op>.cpp as `const OpDef tamis::op::<name>`; core/ops.def lists them.
 #pragma once
 
 #include <cstddef>
@@ -28,15 +28,16 @@ struct OperandDef {
   bool optional = false;
 };
 
-// Error of one float output element, allowed relative to |expected| + rms(expected). The rounding of the output dtype
-// (bf16 2^-8, f16 2^-10) is added by allowed_error(); integer outputs are always exact.
+// Error of one float output element, allowed relative to |expected| + rms(expected). The rounding of the
+// output dtype (bf16 2^-8, f16 2^-10) is added by allowed_error(); integer outputs are always exact.
 struct Tolerance {
   double f32 = 1e-6;
 };
 double allowed_error(const Tolerance& tolerance, DType dtype);
 
-// The output of a decomposition: nodes appended to `graph` that compute `call` on the given values. `values` has one
-// entry per operand; the decomposition fills the entries of out and state operands. -1 marks an absent operand.
+// The output of a decomposition: nodes appended to `graph` that compute `call` on the given values. `values`
+// has one entry per operand; the decomposition fills the entries of out and state operands. -1 marks an
+// absent operand.
 struct Decomposition {
   Graph& graph;
   const void* params;
@@ -47,12 +48,12 @@ struct OpDef {
   const char* name;
   std::size_t params_size;  // params are trivially copyable structs
   std::span<const OperandDef> operands;
-  // Checks in-operands and params, and fills the descs of out operands (row-major). An out desc that is already set
-  // (rank > 0) must equal what would be filled. Absent operands have rank 0; optional outputs are filled only if their
-  // desc's rank is kWanted.
+  // Checks in-operands and params, and fills the descs of out operands (row-major). An out desc that is
+  // already set (rank > 0) must equal what would be filled. Absent operands have rank 0; optional outputs are
+  // filled only if their desc's rank is kWanted.
   Status (*infer)(const void* params, std::span<TensorDesc> descs);
-  double (*flops)(const OpCall&);  // 2 per multiply-add, as the contract counts them
-  double (*bytes)(const OpCall&);  // least traffic: each operand once, gathered rows as gathered
+  double (*flops)(const OpCall&);             // 2 per multiply-add, as the contract counts them
+  double (*bytes)(const OpCall&);             // least traffic: each operand once, gathered rows as gathered
   Status (*decompose)(const Decomposition&);  // null for plain ops
   Tolerance tolerance;
 };
@@ -68,8 +69,8 @@ inline bool wanted(const TensorDesc& desc) { return desc.rank != 0; }
 // Sets an output desc, or checks the one that is already there.
 Status set_output(const char* op, const char* operand, const TensorDesc& inferred, TensorDesc& desc);
 
-// Bytes of all present operands, each counted once: the default of OpDef::bytes. Weights count as stored (elements
-// plus scales).
+// Bytes of all present operands, each counted once: the default of OpDef::bytes. Weights count as stored
+// (elements plus scales).
 double operand_bytes(const OpCall& call);
 double weight_bytes(const TensorDesc& desc);
 

@@ -48,8 +48,8 @@ ValueId StepBuilder::main_layers() {
   return normed;
 }
 
-// u_i = eh_proj · [enorm(embed(t_{i+1})); hnorm(h_i)], then one decoder layer (DeepSeek-V3 report, section 2.2). h is
-// the main model's hidden state after the final norm.
+// u_i = eh_proj · [enorm(embed(t_{i+1})); hnorm(h_i)], then one decoder layer (DeepSeek-V3 report,
+// section 2.2). h is the main model's hidden state after the final norm.
 ValueId StepBuilder::mtp_layer() {
   const std::string prefix = fmt::format("model.layers.{}.", config_.n_layers);
   const DType act = options_.precision.activations;
@@ -58,10 +58,11 @@ ValueId StepBuilder::mtp_layer() {
   const ValueId hidden =
       layers_.step_input(step_input::kDraftHidden, {act, {options_.key.n_tokens, config_.hidden}});
   const RmsNormParams norm{config_.rms_norm_eps, act};
-  const ValueId joined = add_concat(graph_, add_rms_norm(graph_, embedded, layers_.weight(prefix + "enorm"), norm),
-                                    add_rms_norm(graph_, hidden, layers_.weight(prefix + "hnorm"), norm));
-  const Residual out =
-      layers_.layer({layers_.project(joined, prefix + "eh_proj"), kNoValue}, config_.n_layers, config_.mtp_layer());
+  const ValueId joined =
+      add_concat(graph_, add_rms_norm(graph_, embedded, layers_.weight(prefix + "enorm"), norm),
+                 add_rms_norm(graph_, hidden, layers_.weight(prefix + "hnorm"), norm));
+  const Residual out = layers_.layer({layers_.project(joined, prefix + "eh_proj"), kNoValue},
+                                     config_.n_layers, config_.mtp_layer());
   graph_.set_label("mtp");
   return layers_.add_norm(out, prefix + "head_norm", config_.rms_norm_eps).y;
 }
@@ -71,8 +72,8 @@ void StepBuilder::head(ValueId normed) {
   if (options_.key.keep_hidden) graph_.mark_output(normed, step_output::kHidden);
   if (options_.key.n_out == 0) return;
   const ValueId rows = layers_.step_input(step_input::kOutRows, {DType::kI32, {options_.key.n_out}});
-  const ValueId logits =
-      add_linear(graph_, add_gather_rows(graph_, normed, rows), layers_.weight("head"), {ActQuant::kNone, DType::kF32});
+  const ValueId logits = add_linear(graph_, add_gather_rows(graph_, normed, rows), layers_.weight("head"),
+                                    {ActQuant::kNone, DType::kF32});
   graph_.mark_output(logits, step_output::kLogits);
   if (options_.key.sample) sample(logits);
 }
@@ -82,8 +83,9 @@ void StepBuilder::sample(ValueId logits) {
   const std::int64_t n = options_.key.n_out;
   const auto floats = [&](const char* name) { return layers_.step_input(name, {DType::kF32, {n}}); };
   const auto ints = [&](const char* name) { return layers_.step_input(name, {DType::kI32, {n}}); };
-  const ValueId counts =
-      options_.key.penalties ? layers_.step_input(step_input::kCounts, {DType::kI32, {n, config_.vocab_size}}) : kNoValue;
+  const ValueId counts = options_.key.penalties
+                             ? layers_.step_input(step_input::kCounts, {DType::kI32, {n, config_.vocab_size}})
+                             : kNoValue;
   const NodeValues drawn = graph_.add(
       op::sample, SampleParams{},
       {logits, floats(step_input::kTemperature), ints(step_input::kTopK), floats(step_input::kTopP),
@@ -119,7 +121,8 @@ TensorDesc index_cache_desc(const ModelConfig& config, const Precision& precisio
   return {precision.activations, {n_pages * kPageSize, dim}};
 }
 
-Result<Graph> build_step_graph(const ModelConfig& config, const WeightSet& weights, const StepGraphOptions& options) {
+Result<Graph> build_step_graph(const ModelConfig& config, const WeightSet& weights,
+                               const StepGraphOptions& options) {
   if (options.key.mtp && !weights.has_mtp) return unsupported("this checkpoint has no MTP layer");
   return StepBuilder(config, weights, options).build();
 }

@@ -1,5 +1,6 @@
-// Builds the op graph of one step for the DeepSeek-V3, V3.2 and GLM-5 families: embeddings, layers of MLA (expanded,
-// absorbed, or sparse through the lightning indexer) and dense or MoE feed-forward, the head, and the MTP module.
+// Builds the op graph of one step for the DeepSeek-V3, V3.2 and GLM-5 families: embeddings, layers of MLA
+// (expanded, absorbed, or sparse through the lightning indexer) and dense or MoE feed-forward, the head, and
+// the MTP module.
 #pragma once
 
 #include "core/exec/step.h"
@@ -12,13 +13,14 @@ namespace tamis {
 
 inline constexpr std::int64_t kPageSize = 64;
 
-// Number formats of a run: activations between ops, caches, and the rounding of activations before FP8 weights.
+// Number formats of a run: activations between ops, caches, and the rounding of activations before FP8
+// weights.
 struct Precision {
-  DType activations = DType::kF32;           // f32 or bf16
+  DType activations = DType::kF32;  // f32 or bf16
   KvFormat kv_format = KvFormat::kPlain;
-  DType kv_dtype = DType::kF32;              // of a plain cache
+  DType kv_dtype = DType::kF32;  // of a plain cache
   IndexFormat index_format = IndexFormat::kExact;
-  ActQuant act_quant = ActQuant::kNone;      // for weights stored in FP8
+  ActQuant act_quant = ActQuant::kNone;  // for weights stored in FP8
 };
 
 // What caches look like, shared by the graph builder and the cache pool.
@@ -34,7 +36,9 @@ struct StepGraphOptions {
   std::int64_t n_pages = 0;  // of every cache
 };
 
-// The graph of a step. Its inputs, states and weights are bound by the names of step.h, kv_cache_name() and `weights`.
-Result<Graph> build_step_graph(const ModelConfig& config, const WeightSet& weights, const StepGraphOptions& options);
+// The graph of a step. Its inputs, states and weights are bound by the names of step.h, kv_cache_name() and
+// `weights`.
+Result<Graph> build_step_graph(const ModelConfig& config, const WeightSet& weights,
+                               const StepGraphOptions& options);
 
 }  // namespace tamis

@@ -19,7 +19,8 @@
 namespace tamis {
 namespace {
 
-// The indexer's k_norm is a LayerNorm with bias and its own eps, for both families (DeepSeek-V3.2 inference/model.py).
+// The indexer's k_norm is a LayerNorm with bias and its own eps, for both families (DeepSeek-V3.2
+// inference/model.py).
 constexpr float kIndexNormEps = 1e-6f;
 
 }  // namespace
@@ -49,14 +50,19 @@ ValueId LayerBuilder::positions() {
 ValueId LayerBuilder::write_slot() {
   return step_input(step_input::kWriteSlot, {DType::kI32, {options_.key.n_tokens}});
 }
-ValueId LayerBuilder::visible() { return step_input(step_input::kVisible, {DType::kI32, {options_.key.n_tokens}}); }
+ValueId LayerBuilder::visible() {
+  return step_input(step_input::kVisible, {DType::kI32, {options_.key.n_tokens}});
+}
 ValueId LayerBuilder::seq_of_token() {
   return step_input(step_input::kSeqOfToken, {DType::kI32, {options_.key.n_tokens}});
 }
 ValueId LayerBuilder::page_table() {
-  return step_input(step_input::kPageTable, {DType::kI32, {options_.key.n_seqs, options_.key.max_kv / kPageSize}});
+  return step_input(step_input::kPageTable,
+                    {DType::kI32, {options_.key.n_seqs, options_.key.max_kv / kPageSize}});
 }
-ValueId LayerBuilder::kv_len() { return step_input(step_input::kKvLen, {DType::kI32, {options_.key.n_seqs}}); }
+ValueId LayerBuilder::kv_len() {
+  return step_input(step_input::kKvLen, {DType::kI32, {options_.key.n_seqs}});
+}
 
 ValueId LayerBuilder::project(ValueId x, const std::string& name) {
   const WeightSpec* spec = weights_.find(name);
@@ -77,7 +83,8 @@ Residual LayerBuilder::layer(const Residual& in, std::int64_t index, const Layer
   graph_.set_label(fmt::format("layers.{}.attention", index));
   const Normed attention_in = add_norm(in, prefix + "in_norm", config_.rms_norm_eps);
   // The stream before this layer is complete only here, where the norm adds the pending delta.
-  if (options_.key.all_hidden && !options_.key.mtp) graph_.mark_output(attention_in.sum, fmt::format("hidden_{}", index));
+  if (options_.key.all_hidden && !options_.key.mtp)
+    graph_.mark_output(attention_in.sum, fmt::format("hidden_{}", index));
   const ValueId attended = attention(attention_in.y, index, layer);
   graph_.set_label(fmt::format("layers.{}.{}", index, layer.is_moe ? "moe" : "mlp"));
   const Normed ffn_in = add_norm({attention_in.sum, attended}, prefix + "post_norm", config_.rms_norm_eps);
@@ -96,7 +103,8 @@ ValueId LayerBuilder::attention(ValueId a, std::int64_t index, const LayerConfig
   ValueId cq = kNoValue;
   ValueId q = graph_.slice(in, 1, 0, q_width);
   if (low_rank) {
-    cq = add_rms_norm(graph_, q, weight(prefix + "q_a_norm"), RmsNormParams{config_.latent_norm_eps, precision.activations});
+    cq = add_rms_norm(graph_, q, weight(prefix + "q_a_norm"),
+                      RmsNormParams{config_.latent_norm_eps, precision.activations});
     q = project(cq, prefix + "q_b");
   }
   q = graph_.reshape(q, {tokens, heads, config_.qk_head_dim()});
@@ -105,11 +113,12 @@ ValueId LayerBuilder::attention(ValueId a, std::int64_t index, const LayerConfig
   const ValueId cache_in =
       graph_.state(kv_cache_name(index), kv_cache_desc(config_, precision, options_.n_pages));
   const auto c = static_cast<std::int32_t>(config_.kv_lora_rank), r = static_cast<std::int32_t>(rope);
-  const NodeValues stored = graph_.add(
-      op::mla_rope_store, MlaRopeStoreParams{precision.kv_format, c, r, config_.latent_norm_eps},
-      {graph_.slice(q, 2, nope, rope), kv_a, weight(prefix + "kv_a_norm"), weight("inv_freq"), positions(),
-       write_slot(), kNewValue, cache_in});
-  const ValueId q_rope = stored[mla_rope_store_operand::kQOut], cache = stored[mla_rope_store_operand::kCache];
+  const NodeValues stored =
+      graph_.add(op::mla_rope_store, MlaRopeStoreParams{precision.kv_format, c, r, config_.latent_norm_eps},
+                 {graph_.slice(q, 2, nope, rope), kv_a, weight(prefix + "kv_a_norm"), weight("inv_freq"),
+                  positions(), write_slot(), kNewValue, cache_in});
+  const ValueId q_rope = stored[mla_rope_store_operand::kQOut],
+                cache = stored[mla_rope_store_operand::kCache];
 
   if (layer.has_indexer) {
     const ValueId k_raw = graph_.slice(in, 1, q_width + config_.latent_dim(), config_.indexer.head_dim);
@@ -126,7 +135,8 @@ ValueId LayerBuilder::attention(ValueId a, std::int64_t index, const LayerConfig
   return project(graph_.reshape(out, {tokens, heads * config_.v_head_dim}), prefix + "o");
 }
 
-// The keys are stored in every variant: a later sparse step needs them. Only a sparse step scores and selects.
+// The keys are stored in every variant: a later sparse step needs them. Only a sparse step scores and
+// selects.
 Selection LayerBuilder::index(ValueId a, ValueId cq, ValueId k_raw, std::int64_t layer) {
   const std::string prefix = fmt::format("model.layers.{}.self_attn.indexer.", layer);
   const IndexerConfig& indexer = config_.indexer;
@@ -134,8 +144,8 @@ Selection LayerBuilder::index(ValueId a, ValueId cq, ValueId k_raw, std::int64_t
   const bool fp8 = precision.index_format == IndexFormat::kFp8Paged;
   const ValueId q = graph_.reshape(project(cq, prefix + "wq_b"),
                                    {options_.key.n_tokens, indexer.n_heads, indexer.head_dim});
-  const ValueId k = add_layer_norm(graph_, k_raw, weight(prefix + "k_norm.weight"), weight(prefix + "k_norm.bias"),
-                                   {kIndexNormEps, precision.activations});
+  const ValueId k = add_layer_norm(graph_, k_raw, weight(prefix + "k_norm.weight"),
+                                   weight(prefix + "k_norm.bias"), {kIndexNormEps, precision.activations});
   const ValueId cache_in =
       graph_.state(index_cache_name(layer), index_cache_desc(config_, precision, options_.n_pages));
   const RopePairing pairing = indexer.rope_interleave ? RopePairing::kInterleaved : RopePairing::kHalfSplit;
@@ -149,8 +159,8 @@ Selection LayerBuilder::index(ValueId a, ValueId cq, ValueId k_raw, std::int64_t
   const ValueId gate = add_linear(graph_, a, weight(prefix + "weights_proj"), {ActQuant::kNone, DType::kF32});
   const NodeValues chosen = graph_.add(
       op::indexer_topk,
-      IndexerTopkParams{precision.index_format, page, static_cast<std::int32_t>(indexer.topk), config_.index_scale(),
-                        options_.key.max_kv},
+      IndexerTopkParams{precision.index_format, page, static_cast<std::int32_t>(indexer.topk),
+                        config_.index_scale(), options_.key.max_kv},
       {prepared[indexer_prepare_operand::kQOut], gate,
        fp8 ? prepared[indexer_prepare_operand::kQScale] : kNoValue, prepared[indexer_prepare_operand::kCache],
        seq_of_token(), page_table(), visible(), kNewValue, kNewValue, kNewValue});
@@ -161,17 +171,19 @@ Selection LayerBuilder::index(ValueId a, ValueId cq, ValueId k_raw, std::int64_t
 }
 
 ValueId LayerBuilder::absorb_out(ValueId u, const std::string& prefix) {
-  return add_batched_linear(graph_, u, weight(prefix + "w_uv"),
-                            {.w_is_kn = false, .act_quant = ActQuant::kNone, .out = options_.precision.activations});
+  return add_batched_linear(
+      graph_, u, weight(prefix + "w_uv"),
+      {.w_is_kn = false, .act_quant = ActQuant::kNone, .out = options_.precision.activations});
 }
 
-// Absorbing multiplies with the dequantised halves of kv_b; the reference code quantises no activation there either.
-ValueId LayerBuilder::sparse_attention(ValueId q_nope, ValueId q_rope, const Selection& selection, ValueId cache,
-                                       const std::string& prefix) {
+// Absorbing multiplies with the dequantised halves of kv_b; the reference code quantises no activation there
+// either.
+ValueId LayerBuilder::sparse_attention(ValueId q_nope, ValueId q_rope, const Selection& selection,
+                                       ValueId cache, const std::string& prefix) {
   const Precision& precision = options_.precision;
-  const ValueId q_latent = add_batched_linear(
-      graph_, q_nope, weight(prefix + "w_uk"),
-      {.w_is_kn = true, .act_quant = ActQuant::kNone, .out = precision.activations});
+  const ValueId q_latent =
+      add_batched_linear(graph_, q_nope, weight(prefix + "w_uk"),
+                         {.w_is_kn = true, .act_quant = ActQuant::kNone, .out = precision.activations});
   const NodeValues out = graph_.add(
       op::sparse_mla,
       SparseMlaParams{precision.kv_format, static_cast<std::int32_t>(config_.kv_lora_rank),
@@ -181,36 +193,39 @@ ValueId LayerBuilder::sparse_attention(ValueId q_nope, ValueId q_rope, const Sel
   return absorb_out(out[sparse_mla_operand::kOut], prefix);
 }
 
-ValueId LayerBuilder::dense_absorbed(ValueId q_nope, ValueId q_rope, ValueId cache, const std::string& prefix) {
+ValueId LayerBuilder::dense_absorbed(ValueId q_nope, ValueId q_rope, ValueId cache,
+                                     const std::string& prefix) {
   const Precision& precision = options_.precision;
-  const ValueId q_latent = add_batched_linear(
-      graph_, q_nope, weight(prefix + "w_uk"),
-      {.w_is_kn = true, .act_quant = ActQuant::kNone, .out = precision.activations});
+  const ValueId q_latent =
+      add_batched_linear(graph_, q_nope, weight(prefix + "w_uk"),
+                         {.w_is_kn = true, .act_quant = ActQuant::kNone, .out = precision.activations});
   const NodeValues out = graph_.add(
       op::dense_mla,
       DenseMlaParams{precision.kv_format, static_cast<std::int32_t>(config_.kv_lora_rank),
-                     static_cast<std::int32_t>(config_.qk_rope_head_dim), static_cast<std::int32_t>(kPageSize),
-                     config_.softmax_scale(), precision.activations},
+                     static_cast<std::int32_t>(config_.qk_rope_head_dim),
+                     static_cast<std::int32_t>(kPageSize), config_.softmax_scale(), precision.activations},
       {q_latent, q_rope, cache, page_table(), seq_of_token(), visible(), kNewValue, kNewValue});
   return absorb_out(out[dense_mla_operand::kOut], prefix);
 }
 
 // Keys and values come from the cache, also those of this very step: chunking a prompt changes nothing.
-ValueId LayerBuilder::dense_expanded(ValueId q_nope, ValueId q_rope, ValueId cache, const std::string& prefix) {
+ValueId LayerBuilder::dense_expanded(ValueId q_nope, ValueId q_rope, ValueId cache,
+                                     const std::string& prefix) {
   const Precision& precision = options_.precision;
   const std::int64_t total = options_.key.total_kv, nope = config_.qk_nope_head_dim;
-  const NodeValues gathered = graph_.add(
-      op::kv_gather,
-      KvGatherParams{precision.kv_format, static_cast<std::int32_t>(config_.kv_lora_rank),
-                     static_cast<std::int32_t>(config_.qk_rope_head_dim), static_cast<std::int32_t>(kPageSize),
-                     precision.activations, total},
-      {cache, page_table(), kv_len(), kNewValue, kNewValue});
+  const NodeValues gathered =
+      graph_.add(op::kv_gather,
+                 KvGatherParams{precision.kv_format, static_cast<std::int32_t>(config_.kv_lora_rank),
+                                static_cast<std::int32_t>(config_.qk_rope_head_dim),
+                                static_cast<std::int32_t>(kPageSize), precision.activations, total},
+                 {cache, page_table(), kv_len(), kNewValue, kNewValue});
   const ValueId kv = graph_.reshape(project(gathered[kv_gather_operand::kLatent], prefix + "kv_b"),
                                     {total, config_.n_heads, nope + config_.v_head_dim});
-  const NodeValues out = graph_.add(
-      op::mha_prefill, MhaPrefillParams{config_.softmax_scale(), precision.activations},
-      {q_nope, q_rope, graph_.slice(kv, 2, 0, nope), gathered[kv_gather_operand::kKRope],
-       graph_.slice(kv, 2, nope, config_.v_head_dim), seq_of_token(), kv_len(), visible(), kNewValue, kNewValue});
+  const NodeValues out =
+      graph_.add(op::mha_prefill, MhaPrefillParams{config_.softmax_scale(), precision.activations},
+                 {q_nope, q_rope, graph_.slice(kv, 2, 0, nope), gathered[kv_gather_operand::kKRope],
+                  graph_.slice(kv, 2, nope, config_.v_head_dim), seq_of_token(), kv_len(), visible(),
+                  kNewValue, kNewValue});
   return out[mha_prefill_operand::kOut];
 }
 

@@ -1,4 +1,5 @@
-// The parts of a step graph that one decoder layer is made of. Used by graph_builder.cpp for main and MTP layers.
+// The parts of a step graph that one decoder layer is made of. Used by graph_builder.cpp for main and MTP
+// layers.
 #pragma once
 
 #include <map>
@@ -7,8 +8,8 @@
 
 namespace tamis {
 
-// The residual stream between layers. The sum of x and delta is taken inside the next norm (add_rms_norm), so a layer
-// hands on both.
+// The residual stream between layers. The sum of x and delta is taken inside the next norm (add_rms_norm), so
+// a layer hands on both.
 struct Residual {
   ValueId x = kNoValue;
   ValueId delta = kNoValue;  // kNoValue before the first layer
@@ -22,7 +23,8 @@ struct Selection {
 
 class LayerBuilder {
  public:
-  LayerBuilder(Graph& graph, const ModelConfig& config, const WeightSet& weights, const StepGraphOptions& options);
+  LayerBuilder(Graph& graph, const ModelConfig& config, const WeightSet& weights,
+               const StepGraphOptions& options);
 
   Residual layer(const Residual& in, std::int64_t index, const LayerConfig& layer);
   // Norm of the residual stream, its pending delta added first. `sum`: the stream after the add.

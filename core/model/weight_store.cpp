@@ -26,8 +26,8 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 
 }  // namespace
 
-Result<std::unique_ptr<WeightStore>> WeightStore::load(const WeightSet& set, Checkpoint& checkpoint, Device& device,
-                                                       const LoadProgress& progress) {
+Result<std::unique_ptr<WeightStore>> WeightStore::load(const WeightSet& set, Checkpoint& checkpoint,
+                                                       Device& device, const LoadProgress& progress) {
   std::unique_ptr<WeightStore> store(new WeightStore(device));
   TAMIS_ASSIGN_OR_RETURN(store->queue_, device.create_queue());
   std::int64_t total = 0, done = 0;
@@ -41,8 +41,8 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(const WeightSet& set, Che
   return store;
 }
 
-// Host memory that the device reads in place, or a copy. safetensors does not align tensors to their elements; rows read
-// whole elements, so a misaligned tensor is copied, too.
+// Host memory that the device reads in place, or a copy. safetensors does not align tensors to their
+// elements; rows read whole elements, so a misaligned tensor is copied, too.
 Result<BufferRange> WeightStore::place(std::span<const std::byte> bytes, std::size_t alignment) {
   if (aligned(bytes.data(), alignment)) {
     Result<std::shared_ptr<Buffer>> imported = device_.import_host(bytes);
@@ -52,7 +52,8 @@ Result<BufferRange> WeightStore::place(std::span<const std::byte> bytes, std::si
     }
     if (imported.status().code() != StatusCode::kUnsupported) return imported.status();
   }
-  TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, device_.alloc(static_cast<std::int64_t>(bytes.size())));
+  TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer,
+                         device_.alloc(static_cast<std::int64_t>(bytes.size())));
   TAMIS_RETURN_IF_ERROR(queue_->upload(*buffer, 0, bytes));
   owned_bytes_ += static_cast<std::int64_t>(bytes.size());
   buffers_.push_back(std::move(buffer));
@@ -79,13 +80,16 @@ Status WeightStore::add_vector(const WeightSpec& spec, Checkpoint& checkpoint) {
   std::vector<float> values = spec.constant;
   if (values.empty()) {
     TAMIS_ASSIGN_OR_RETURN(const CheckpointTensor* tensor, checkpoint.find(spec.parts[0].tensor));
-    if (tensor == nullptr) return not_found("{}: tensor {} is missing", checkpoint.where(), spec.parts[0].tensor);
+    if (tensor == nullptr)
+      return not_found("{}: tensor {} is missing", checkpoint.where(), spec.parts[0].tensor);
     const std::size_t size = dtype_size(*tensor->dtype);
     values.resize(static_cast<std::size_t>(spec.desc.dim(0)));
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = element(*tensor->dtype, tensor->bytes.data() + i * size);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = element(*tensor->dtype, tensor->bytes.data() + i * size);
   }
   const auto bytes = std::as_bytes(std::span(values));
-  TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, device_.alloc(static_cast<std::int64_t>(bytes.size())));
+  TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer,
+                         device_.alloc(static_cast<std::int64_t>(bytes.size())));
   TAMIS_RETURN_IF_ERROR(queue_->upload(*buffer, 0, bytes));
   TAMIS_RETURN_IF_ERROR(queue_->sync());  // `values` goes out of scope
   owned_bytes_ += static_cast<std::int64_t>(bytes.size());
@@ -125,8 +129,8 @@ Status WeightStore::pack(const std::string& name, const KernelRow& row, const La
   Weight& weight = *weights_.at(name);
   const double stored_bytes = weight_bytes(weight.desc);
   if (static_cast<double>(layout.bytes) > 1.05 * stored_bytes + 4096) {
-    return internal_error("{}: layout {} takes {} bytes for {} stored: over the 1.05 that is promised", row.name,
-                          layout.name, layout.bytes, stored_bytes);
+    return internal_error("{}: layout {} takes {} bytes for {} stored: over the 1.05 that is promised",
+                          row.name, layout.name, layout.bytes, stored_bytes);
   }
   std::vector<std::byte> packed(static_cast<std::size_t>(layout.bytes));
   TAMIS_RETURN_IF_ERROR(row.pack(weight, layout, packed));
@@ -151,9 +155,11 @@ Status WeightStore::pack_layouts(const std::vector<const Plan*>& plans, const De
       const Layout layout = planned.choice.row->weight_layout(device, call.call);
       if (std::strcmp(layout.name, kStoredLayout) == 0) continue;
       for (std::size_t o = 0; o < planned.node->operands.size(); ++o) {
-        const bool is_weight = planned.node->op->operands[o].role == Role::kWeight && planned.node->operands[o] >= 0;
+        const bool is_weight =
+            planned.node->op->operands[o].role == Role::kWeight && planned.node->operands[o] >= 0;
         if (!is_weight || plan->graph().desc(planned.node->operands[o]).rank < 2) continue;
-        const std::string& name = plan->graph().storage(plan->graph().value(planned.node->operands[o]).storage).name;
+        const std::string& name =
+            plan->graph().storage(plan->graph().value(planned.node->operands[o]).storage).name;
         const auto it = weights_.find(name);
         if (it == weights_.end() || !it->second->stored()) continue;
         TAMIS_RETURN_IF_ERROR(pack(name, *planned.choice.row, layout).with_context(name));

@@ -1,6 +1,6 @@
-// The declared weights of a model made real for a device: pieces that point into the mapped checkpoint where the device
-// can read host memory, uploaded copies otherwise; rank-1 weights widened to f32; packed layouts where the chosen kernel
-// rows ask for one.
+// The declared weights of a model made real for a device: pieces that point into the mapped checkpoint where
+// the device can read host memory, uploaded copies otherwise; rank-1 weights widened to f32; packed layouts
+// where the chosen kernel rows ask for one.
 #pragma once
 
 #include <functional>
@@ -18,11 +18,11 @@ using LoadProgress = std::function<void(std::int64_t done_bytes, std::int64_t to
 class WeightStore {
  public:
   // The checkpoint must outlive the store: weights point into its mapping.
-  static Result<std::unique_ptr<WeightStore>> load(const WeightSet& set, Checkpoint& checkpoint, Device& device,
-                                                   const LoadProgress& progress = {});
+  static Result<std::unique_ptr<WeightStore>> load(const WeightSet& set, Checkpoint& checkpoint,
+                                                   Device& device, const LoadProgress& progress = {});
 
-  // Packs every weight for which a planned node's row asks for a layout; the first plan that names a weight decides.
-  // Other rows then accept that layout or say "weight is packed as X".
+  // Packs every weight for which a planned node's row asks for a layout; the first plan that names a weight
+  // decides. Other rows then accept that layout or say "weight is packed as X".
   Status pack_layouts(const std::vector<const Plan*>& plans, const DeviceInfo& device);
 
   // Adds the weights to a plan's bindings.
@@ -36,7 +36,7 @@ class WeightStore {
   explicit WeightStore(Device& device) : device_(device) {}
   struct Stored {
     BufferRange data;
-    BufferRange scales;             // buffer null: none
+    BufferRange scales;  // buffer null: none
     std::int64_t cols = 0;
     std::int64_t scale_stride = 0;
     DType dtype = DType::kF32;

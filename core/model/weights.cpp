@@ -16,12 +16,13 @@ struct Source {
   WeightPart part;
 };
 
-// Declares one model's weights. Names and shapes of what the checkpoint must hold come from the inventory; here they are
-// only put together.
+// Declares one model's weights. Names and shapes of what the checkpoint must hold come from the inventory;
+// here they are only put together.
 class Declarer {
  public:
   Declarer(const ModelConfig& config, Checkpoint& checkpoint) : config_(config), checkpoint_(checkpoint) {
-    for (InventoryTensor& tensor : tensor_inventory(config)) expected_[tensor.info.name] = std::move(tensor.info.shape);
+    for (InventoryTensor& tensor : tensor_inventory(config))
+      expected_[tensor.info.name] = std::move(tensor.info.shape);
   }
 
   Result<WeightSet> run();
@@ -56,8 +57,8 @@ Result<Source> Declarer::use(const std::string& tensor) {
   if (expected == expected_.end()) return internal_error("tensor {} is not in the model's inventory", tensor);
   TAMIS_ASSIGN_OR_RETURN(const TensorInfo info, checkpoint_.info(tensor));
   if (!info.dtype.has_value() || !is_float(*info.dtype)) {
-    return unsupported("{}: tensor {}: expected F32, BF16, F16 or F8_E4M3, found {}", checkpoint_.where(), tensor,
-                       info.dtype_text);
+    return unsupported("{}: tensor {}: expected F32, BF16, F16 or F8_E4M3, found {}", checkpoint_.where(),
+                       tensor, info.dtype_text);
   }
   if (info.shape != expected->second) {
     return corrupt_data("{}: tensor {}: expected shape [{}], found {}", checkpoint_.where(), tensor,
@@ -76,7 +77,8 @@ Result<Source> Declarer::use(const std::string& tensor) {
 
 Status Declarer::vector(const std::string& name, const std::string& tensor) {
   TAMIS_ASSIGN_OR_RETURN(const Source source, use(tensor));
-  if (source.dtype == DType::kE4M3) return unsupported("{}: tensor {}: a vector in F8_E4M3", checkpoint_.where(), tensor);
+  if (source.dtype == DType::kE4M3)
+    return unsupported("{}: tensor {}: a vector in F8_E4M3", checkpoint_.where(), tensor);
   return set_.add({name, {DType::kF32, {source.part.rows}}, {source.part}, {}});
 }
 
@@ -99,13 +101,14 @@ Status Declarer::stacked(const std::string& name, const std::vector<std::string>
 Status Declarer::global() {
   TAMIS_RETURN_IF_ERROR(matrix("embed", "model.embed_tokens.weight"));
   TAMIS_RETURN_IF_ERROR(vector("norm", "model.norm.weight"));
-  TAMIS_RETURN_IF_ERROR(matrix("head", config_.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight"));
+  TAMIS_RETURN_IF_ERROR(
+      matrix("head", config_.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight"));
   const std::vector<float> inv_freq = config_.inv_freq();
   return set_.add({"inv_freq", {DType::kF32, {static_cast<std::int64_t>(inv_freq.size())}}, {}, inv_freq});
 }
 
-// W_UK and W_UV of all heads: row ranges of kv_b [heads * (nope + v), C]. Scales stay with the stored tensor, so a range
-// that begins inside a scale block (GLM: 448 rows a head) reads the right one.
+// W_UK and W_UV of all heads: row ranges of kv_b [heads * (nope + v), C]. Scales stay with the stored tensor,
+// so a range that begins inside a scale block (GLM: 448 rows a head) reads the right one.
 Status Declarer::absorbed(const std::string& prefix) {
   const std::int64_t heads = config_.n_heads, nope = config_.qk_nope_head_dim, v = config_.v_head_dim;
   TAMIS_ASSIGN_OR_RETURN(const Source kv_b, use(prefix + "kv_b_proj.weight"));
@@ -176,8 +179,8 @@ Status Declarer::layer(const std::string& prefix, const LayerConfig& layer) {
   return layer.is_moe ? moe(prefix + "mlp.") : mlp(prefix + "mlp.", prefix + "mlp.");
 }
 
-// The MTP module is optional even when the config announces it. DeepSeek's files repeat the embedding and the head in
-// it; they are the main model's.
+// The MTP module is optional even when the config announces it. DeepSeek's files repeat the embedding and the
+// head in it; they are the main model's.
 Status Declarer::mtp() {
   const std::string prefix = fmt::format("model.layers.{}.", config_.n_layers);
   if (config_.n_mtp_layers == 0 || !checkpoint_.has(prefix + "eh_proj.weight")) return {};
@@ -201,8 +204,9 @@ Status Declarer::check_extra() const {
       const std::int64_t index = std::atoll(name.c_str() + layers.size());
       if (index >= config_.n_layers + (set_.has_mtp ? 1 : 0)) continue;
     }
-    return corrupt_data("{}: tensor {}: expected none of that name, found one (the {} graph has no use for it)",
-                        checkpoint_.where(), name, family_name(config_.family));
+    return corrupt_data(
+        "{}: tensor {}: expected none of that name, found one (the {} graph has no use for it)",
+        checkpoint_.where(), name, family_name(config_.family));
   }
   return {};
 }
@@ -210,7 +214,8 @@ Status Declarer::check_extra() const {
 Result<WeightSet> Declarer::run() {
   TAMIS_RETURN_IF_ERROR(global());
   for (std::int64_t i = 0; i < config_.n_layers; ++i) {
-    TAMIS_RETURN_IF_ERROR(layer(fmt::format("model.layers.{}.", i), config_.layers[static_cast<std::size_t>(i)]));
+    TAMIS_RETURN_IF_ERROR(
+        layer(fmt::format("model.layers.{}.", i), config_.layers[static_cast<std::size_t>(i)]));
   }
   TAMIS_RETURN_IF_ERROR(mtp());
   TAMIS_RETURN_IF_ERROR(check_extra());
@@ -221,7 +226,8 @@ Result<WeightSet> Declarer::run() {
 
 Status WeightSet::add(WeightSpec spec) {
   const std::string name = spec.name;
-  if (!specs_.emplace(name, std::move(spec)).second) return internal_error("weight {} is declared twice", name);
+  if (!specs_.emplace(name, std::move(spec)).second)
+    return internal_error("weight {} is declared twice", name);
   return {};
 }
 

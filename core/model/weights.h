@@ -1,5 +1,6 @@
-// The weights that a model's graph uses, declared by name as ranges of checkpoint tensors: stacked projections, stacked
-// experts, the two halves of kv_b. Nothing is copied or converted by declaring; WeightStore makes them real.
+// The weights that a model's graph uses, declared by name as ranges of checkpoint tensors: stacked
+// projections, stacked experts, the two halves of kv_b. Nothing is copied or converted by declaring;
+// WeightStore makes them real.
 #pragma once
 
 #include <map>
@@ -41,9 +42,9 @@ class WeightSet {
   std::map<std::string, WeightSpec> specs_;
 };
 
-// Declares everything that the graphs of `config` use, checking that each tensor exists with the right shape and a
-// dtype that can be read, and that the checkpoint holds nothing that the model would not use (a bias or an extra
-// projection means another model). Messages: "<where>: tensor <name>: expected …, found …".
+// Declares everything that the graphs of `config` use, checking that each tensor exists with the right shape
+// and a dtype that can be read, and that the checkpoint holds nothing that the model would not use (a bias or
+// an extra projection means another model). Messages: "<where>: tensor <name>: expected …, found …".
 Result<WeightSet> declare_weights(const ModelConfig& config, Checkpoint& checkpoint);
 
 }  // namespace tamis

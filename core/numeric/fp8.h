@@ -1,6 +1,6 @@
-// OCP FP8 e4m3fn: 1 sign, 4 exponent (bias 7), 3 mantissa bits; max 448, min normal 2^-6, min subnormal 2^-9, no
-// infinity, NaN 0x7f and 0xff. And the scale rules of DeepSeek's FP8 (DeepSeek-V3.2 inference/kernel.py, act_quant;
-// FlashMLA tests/quant.py). Scales are multipliers: value = e4m3 x scale.
+// OCP FP8 e4m3fn: 1 sign, 4 exponent (bias 7), 3 mantissa bits; max 448, min normal 2^-6, min subnormal 2^-9,
+// no infinity, NaN 0x7f and 0xff. And the scale rules of DeepSeek's FP8 (DeepSeek-V3.2 inference/kernel.py,
+// act_quant; FlashMLA tests/quant.py). Scales are multipliers: value = e4m3 x scale.
 #pragma once
 
 #include "core/numeric/host_device.h"
@@ -41,8 +41,8 @@ TAMIS_HD float ceil_pow2(float value) {
   return bits_float(exponent << 23);
 }
 
-// Scale of a group of activations, index queries or index keys with the given largest magnitude. The floor 1e-4 is on
-// amax: an all-zero group gets 2^-22 (pow2).
+// Scale of a group of activations, index queries or index keys with the given largest magnitude. The floor
+// 1e-4 is on amax: an all-zero group gets 2^-22 (pow2).
 TAMIS_HD float activation_scale(float amax, bool pow2) {
   const float floored = amax > 1e-4f ? amax : 1e-4f;
   return pow2 ? ceil_pow2(floored * (1.0f / kE4M3Max)) : floored / kE4M3Max;

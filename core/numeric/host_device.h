@@ -1,5 +1,5 @@
-// Helpers in core/numeric/ compile as C++, CUDA and HIP. They use <cstdint> types only: no std containers, no library
-// calls that a GPU compiler lacks.
+// Helpers in core/numeric/ compile as C++, CUDA and HIP. They use <cstdint> types only: no std containers, no
+// library calls that a GPU compiler lacks.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Running (max, sum) of a softmax over blocks, in natural-log units. An empty state is max = -inf, sum = 0; merging
-// two empty states stays empty and never gives NaN.
+// Running (max, sum) of a softmax over blocks, in natural-log units. An empty state is max = -inf, sum = 0;
+// merging two empty states stays empty and never gives NaN.
 #pragma once
 
 #include "core/numeric/host_device.h"

@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): counter-based, so the draw of
-// (seed, position) is the same on every backend, thread and batch.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): counter-based, so
+// the draw of (seed, position) is the same on every backend, thread and batch.
 #pragma once
 
 #include "core/numeric/host_device.h"
@@ -26,6 +26,8 @@ TAMIS_HD Philox4 philox4x32_10(std::uint64_t key, std::uint64_t counter_lo, std:
 }
 
 // Uniform in [0, 1) with 24 bits: exactly representable, so comparisons agree between backends.
-TAMIS_HD float uniform24(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 5.9604644775390625e-8f; }
+TAMIS_HD float uniform24(std::uint32_t bits) {
+  return static_cast<float>(bits >> 8) * 5.9604644775390625e-8f;
+}
 
 }  // namespace tamis::numeric

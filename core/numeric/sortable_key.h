@@ -1,5 +1,5 @@
-// Total order of fp32 scores as unsigned integers, for top-k: larger key = better. -0 equals +0, -inf is an ordinary
-// value, every NaN ranks below -inf (DESIGN: topk_select).
+// Total order of fp32 scores as unsigned integers, for top-k: larger key = better. -0 equals +0, -inf is an
+// ordinary value, every NaN ranks below -inf (DESIGN: topk_select).
 #pragma once
 
 #include "core/numeric/host_device.h"

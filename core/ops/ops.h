@@ -13,8 +13,8 @@ namespace op {
 #undef OP
 }  // namespace op
 
-// How `linear` and the MoE ops round their activations before multiplying (DESIGN 3). Each kernel row computes exactly
-// this function or rejects.
+// How `linear` and the MoE ops round their activations before multiplying (DESIGN 3). Each kernel row
+// computes exactly this function or rejects.
 enum class ActQuant : std::uint8_t {
   kNone,
   kE4M3Group128F32,   // e4m3 per token per 128 columns, scale amax/448
@@ -32,7 +32,9 @@ enum class KvFormat : std::uint8_t {
   kPlain,      // the cache tensor's own dtype, [slots, C + R] f32 or bf16
   kPackedFp8,  // u8 [slots, packed_kv_row_bytes(C, R)]: C e4m3 | ceil(C/128) f32 scales | R bf16
 };
-constexpr std::int64_t packed_kv_row_bytes(std::int64_t c, std::int64_t r) { return c + (c + 127) / 128 * 4 + r * 2; }
+constexpr std::int64_t packed_kv_row_bytes(std::int64_t c, std::int64_t r) {
+  return c + (c + 127) / 128 * 4 + r * 2;
+}
 
 // Index-key cache.
 enum class IndexFormat : std::uint8_t {

@@ -1,5 +1,5 @@
-// Cases of argmax: planted ties, all-negative rows, -0, NaN before and behind the maximum, rows of NaN or -inf, the
-// 1024-logit pieces' edges, strided rows, every dtype, a vocabulary's width.
+// Cases of argmax: planted ties, all-negative rows, -0, NaN before and behind the maximum, rows of NaN or
+// -inf, the 1024-logit pieces' edges, strided rows, every dtype, a vocabulary's width.
 #include "core/ops/argmax/argmax.h"
 
 #include <limits>
@@ -46,22 +46,27 @@ CaseList cases_argmax() {
   CaseList list;
   for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
     for (std::int64_t width : {1, 7, 1023, 1024, 1025}) {
-      list.push_back(
-          argmax_case(fmt::format("n5_v{}_{}", width, dtype_name(dtype)), {dtype, {5, width}}, fill_normal()));
+      list.push_back(argmax_case(fmt::format("n5_v{}_{}", width, dtype_name(dtype)), {dtype, {5, width}},
+                                 fill_normal()));
     }
     list.push_back(argmax_case(fmt::format("ties_{}", dtype_name(dtype)), {dtype, {33, 257}}, fill_coarse()));
-    list.push_back(argmax_case(fmt::format("negative_{}", dtype_name(dtype)), {dtype, {3, 300}}, fill_negative()));
-    list.push_back(argmax_case(fmt::format("strided_{}", dtype_name(dtype)), strided(dtype, {9, 100}, 131), fill_normal()));
+    list.push_back(
+        argmax_case(fmt::format("negative_{}", dtype_name(dtype)), {dtype, {3, 300}}, fill_negative()));
+    list.push_back(argmax_case(fmt::format("strided_{}", dtype_name(dtype)), strided(dtype, {9, 100}, 131),
+                               fill_normal()));
   }
   list.push_back(argmax_case("vocabulary", {DType::kF32, {2, 129280}}, fill_normal()));
   list.push_back(argmax_case("tie_across_pieces", {DType::kF32, {2, 3000}}, fill_edge_tie(1023, 1024)));
   list.push_back(argmax_case("tie_last", {DType::kF32, {2, 2050}}, fill_edge_tie(2047, 2048)));
   list.push_back(argmax_case("constant_row", {DType::kF32, {3, 50}}, fill_constant(-7)));
-  list.push_back(argmax_case("signed_zeros", {DType::kF32, {2, 6}}, fill_values({-1, -0.0, 0.0, -0.0, 0.0, -2})));
+  list.push_back(
+      argmax_case("signed_zeros", {DType::kF32, {2, 6}}, fill_values({-1, -0.0, 0.0, -0.0, 0.0, -2})));
   list.push_back(argmax_case("all_nan", {DType::kF32, {2, 40}}, fill_constant(kNan)));
   list.push_back(argmax_case("all_minus_inf", {DType::kF32, {2, 40}}, fill_constant(-kInf)));
-  list.push_back(argmax_case("nan_then_minus_inf", {DType::kF32, {2, 4}}, fill_values({kNan, kNan, -kInf, -kInf})));
-  list.push_back(argmax_case("infinities", {DType::kF32, {1, 6}}, fill_values({0, kNan, kInf, 3, kInf, -kInf})));
+  list.push_back(
+      argmax_case("nan_then_minus_inf", {DType::kF32, {2, 4}}, fill_values({kNan, kNan, -kInf, -kInf})));
+  list.push_back(
+      argmax_case("infinities", {DType::kF32, {1, 6}}, fill_values({0, kNan, kInf, 3, kInf, -kInf})));
   return list;
 }
 

@@ -53,10 +53,12 @@ Fill fill_constant(double value) {
   return fill_each([value](std::int64_t, Rng&) { return value; });
 }
 Fill fill_values(std::vector<double> values) {
-  return fill_each([values](std::int64_t i, Rng&) { return values[static_cast<std::size_t>(i) % values.size()]; });
+  return fill_each(
+      [values](std::int64_t i, Rng&) { return values[static_cast<std::size_t>(i) % values.size()]; });
 }
 Fill fill_ints(std::int64_t low, std::int64_t high) {
-  return fill_each([low, high](std::int64_t, Rng& rng) { return static_cast<double>(low + rng.below(high - low)); });
+  return fill_each(
+      [low, high](std::int64_t, Rng& rng) { return static_cast<double>(low + rng.below(high - low)); });
 }
 Fill fill_iota(double first) {
   return fill_each([first](std::int64_t i, Rng&) { return first + static_cast<double>(i); });

@@ -1,5 +1,6 @@
-// Cases: the shapes, dtypes and data that every kernel row of an op must get right, and the shapes that benchmarks time.
-// One list per op (tests/cases/<op>.cpp, `CaseList cases_<op>()`), read by the parity runner and by bench.
+// Cases: the shapes, dtypes and data that every kernel row of an op must get right, and the shapes that
+// benchmarks time. One list per op (tests/cases/<op>.cpp, `CaseList cases_<op>()`), read by the parity runner
+// and by bench.
 #pragma once
 
 #include <functional>
@@ -45,7 +46,7 @@ using Fill = std::function<void(HostView& view, Rng& rng)>;
 Fill fill_normal(double scale = 1.0);
 Fill fill_uniform(double low, double high);
 Fill fill_constant(double value);
-Fill fill_values(std::vector<double> values);    // repeated to fill
+Fill fill_values(std::vector<double> values);         // repeated to fill
 Fill fill_ints(std::int64_t low, std::int64_t high);  // uniform in [low, high)
 Fill fill_iota(double first = 0);
 // Small integers times 1/8: sums of products are exact in fp32, so a row can be held to equality.
@@ -53,16 +54,16 @@ Fill fill_exact();
 
 struct CaseOperand {
   TensorDesc desc{};  // rank 0: absent. Out operands: only rank 0 or kWanted (inferred), or the full desc
-  Fill fill{};        // in, state and weight operands. Weights: the stored codes; scales are made by the harness
-  // Weights of rank >= 2: how the E*N rows are cut into pieces of different stored tensors (empty: one), and where in
-  // its stored tensor each piece begins (so that scale blocks are cut, too).
+  Fill fill{};  // in, state and weight operands. Weights: the stored codes; scales are made by the harness
+  // Weights of rank >= 2: how the E*N rows are cut into pieces of different stored tensors (empty: one), and
+  // where in its stored tensor each piece begins (so that scale blocks are cut, too).
   std::vector<std::int64_t> piece_rows{};
   std::int64_t first_row = 0;
   std::int64_t first_col = 0;
 };
 
-// One operand's outcome, handed to a custom comparison. `expected` holds the oracle's doubles for out operands; for
-// state operands use the bytes.
+// One operand's outcome, handed to a custom comparison. `expected` holds the oracle's doubles for out
+// operands; for state operands use the bytes.
 struct OperandResult {
   TensorDesc desc;
   std::vector<double> expected;
@@ -87,7 +88,13 @@ Case make_case(std::string name, const P& params, std::vector<CaseOperand> opera
   return {std::move(name), std::vector<std::byte>(raw, raw + sizeof(P)), std::move(operands), false, {}};
 }
 
-inline CaseOperand output() { return {.desc = [] { TensorDesc d; d.rank = kWanted; return d; }()}; }
+inline CaseOperand output() {
+  return {.desc = [] {
+    TensorDesc d;
+    d.rank = kWanted;
+    return d;
+  }()};
+}
 inline CaseOperand absent() { return {}; }
 // [rows, cols] with a row stride of `stride` elements.
 TensorDesc strided(DType dtype, std::initializer_list<std::int64_t> shape, std::int64_t row_stride);

@@ -1,5 +1,5 @@
-// Cases of linear: token counts around row thresholds, odd N and K, strided rows, every weight dtype, pieces that cut
-// scale blocks, each act_quant.
+// Cases of linear: token counts around row thresholds, odd N and K, strided rows, every weight dtype, pieces
+// that cut scale blocks, each act_quant.
 #include "core/ops/linear/linear.h"
 
 #include "tests/cases/case.h"
@@ -31,7 +31,8 @@ CaseList cases_linear() {
   CaseList list;
   const DType weights[] = {DType::kF32, DType::kBF16, DType::kF16, DType::kE4M3};
   for (DType w : weights) {
-    for (const Shape& s : {Shape{1, 1, 8}, Shape{3, 33, 40}, Shape{4, 64, 128}, Shape{17, 130, 264}, Shape{259, 40, 96}}) {
+    for (const Shape& s :
+         {Shape{1, 1, 8}, Shape{3, 33, 40}, Shape{4, 64, 128}, Shape{17, 130, 264}, Shape{259, 40, 96}}) {
       list.push_back(simple(s, DType::kF32, w, {ActQuant::kNone, DType::kF32}));
     }
     list.push_back(simple({5, 70, 200}, DType::kBF16, w, {ActQuant::kNone, DType::kBF16}));

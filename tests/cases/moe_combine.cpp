@@ -1,5 +1,5 @@
-// Cases of moe_combine: every dtype pair, absent rows with NaN weights, rows outside y, a row used twice, with and
-// without shared, column pieces' edges, strided operands.
+// Cases of moe_combine: every dtype pair, absent rows with NaN weights, rows outside y, a row used twice,
+// with and without shared, column pieces' edges, strided operands.
 #include "core/ops/moe_combine/moe_combine.h"
 
 #include <limits>
@@ -51,7 +51,8 @@ CaseList cases_moe_combine() {
       list.push_back(without_shared(list.back()));
     }
   }
-  for (const Shape& s : {Shape{1, 1, 1}, Shape{1, 8, 511}, Shape{2, 8, 512}, Shape{3, 8, 1025}, Shape{200, 2, 33}}) {
+  for (const Shape& s :
+       {Shape{1, 1, 1}, Shape{1, 8, 511}, Shape{2, 8, 512}, Shape{3, 8, 1025}, Shape{200, 2, 33}}) {
     list.push_back(
         combine_case(fmt::format("t{}_k{}_h{}", s.tokens, s.topk, s.hidden), s, DType::kBF16, DType::kBF16));
   }

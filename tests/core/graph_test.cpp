@@ -13,7 +13,8 @@ namespace {
 TEST(Graph, InfersShapesAndKeepsViews) {
   Graph g;
   const ValueId x = g.input("x", {DType::kBF16, {5, 96}});
-  const ValueId y = add_linear(g, x, g.weight("w", {DType::kE4M3, {48, 96}}), {ActQuant::kNone, DType::kBF16});
+  const ValueId y =
+      add_linear(g, x, g.weight("w", {DType::kE4M3, {48, 96}}), {ActQuant::kNone, DType::kBF16});
   ASSERT_TRUE(g.status().ok()) << g.status().message();
   EXPECT_EQ(g.desc(y).to_string(), "bf16[5, 48]");
   const ValueId heads = g.reshape(g.slice(y, 1, 16, 32), {5, 4, 8});
@@ -51,7 +52,8 @@ TEST(Graph, RefusesSlicesAndShapesOutOfRange) {
 TEST(Graph, ReadingAnOverwrittenCacheIsAnError) {
   Graph g;
   const ValueId cache = g.state("kv", {DType::kF32, {64, 24}});
-  const ValueId latent = g.input("latent", {DType::kF32, {3, 16}}), rope = g.input("rope", {DType::kF32, {3, 8}});
+  const ValueId latent = g.input("latent", {DType::kF32, {3, 16}}),
+                rope = g.input("rope", {DType::kF32, {3, 8}});
   const ValueId slot = g.input("slot", {DType::kI32, {3}});
   const KvStoreParams params{KvFormat::kPlain, 16, 8};
   const NodeValues stored = g.add(op::kv_store, params, {latent, rope, slot, cache});

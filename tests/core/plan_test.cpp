@@ -73,13 +73,15 @@ class PlanTest : public ::testing::Test {
   }
 
   Result<std::unique_ptr<Plan>> plan(const Backend& backend, const PlanOptions& options = {}) {
-    return Plan::create(graph(), {&backend, device_.get(), create_cpu_backend(), host_.get(), nullptr}, options);
+    return Plan::create(graph(), {&backend, device_.get(), create_cpu_backend(), host_.get(), nullptr},
+                        options);
   }
 
   std::vector<float> run(Plan& plan, const std::string& output = "y", Trace* trace = nullptr) {
     Bindings bindings;
     bindings.arena = device_->alloc(plan.arena_bytes()).value();
-    for (const auto& [name, buffer] : buffers_) bindings.buffers[name] = bindings.host_vectors[name] = {buffer.get(), 0};
+    for (const auto& [name, buffer] : buffers_)
+      bindings.buffers[name] = bindings.host_vectors[name] = {buffer.get(), 0};
     bindings.weights["w"] = bindings.host_weights["w"] = &weight_;
     const Status bound = plan.bind(bindings);
     EXPECT_TRUE(bound.ok()) << bound.message();
@@ -91,7 +93,8 @@ class PlanTest : public ::testing::Test {
   std::vector<float> read(Plan& plan, const std::string& output) {
     const Tensor tensor = plan.output(output).value();
     std::vector<float> values(static_cast<std::size_t>(tensor.desc.elements()));
-    EXPECT_TRUE(queue_->download(std::as_writable_bytes(std::span(values)), *tensor.buffer, tensor.offset).ok());
+    EXPECT_TRUE(
+        queue_->download(std::as_writable_bytes(std::span(values)), *tensor.buffer, tensor.offset).ok());
     return values;
   }
 
@@ -107,7 +110,8 @@ class PlanTest : public ::testing::Test {
 
 TEST_F(PlanTest, AllThreeStepsOfFallbackGiveTheSameResult) {
   const PartialBackend full({}), no_composite({"add_rms_norm"}), no_linear({"linear", "add_rms_norm"});
-  auto direct = plan(full).value(), decomposed = plan(no_composite).value(), on_host = plan(no_linear).value();
+  auto direct = plan(full).value(), decomposed = plan(no_composite).value(),
+       on_host = plan(no_linear).value();
   EXPECT_EQ(direct->stats().decomposed + direct->stats().host_rows, 0);
   EXPECT_EQ(direct->segments().size(), 1u);
   EXPECT_EQ(decomposed->stats().decomposed, 1);
@@ -130,7 +134,8 @@ TEST_F(PlanTest, StrictRefusesFallbacksAndSaysWhy) {
   for (const PartialBackend* backend : {&no_composite, &no_linear}) {
     const auto refused = plan(*backend, strict);
     ASSERT_FALSE(refused.ok());
-    EXPECT_NE(refused.status().message().find("no rows for this op"), std::string::npos) << refused.status().message();
+    EXPECT_NE(refused.status().message().find("no rows for this op"), std::string::npos)
+        << refused.status().message();
   }
 }
 

@@ -16,7 +16,8 @@ HostBuffer* new_buffer(HostInstance& instance, std::int64_t bytes) {
   return instance.buffers.back().get();
 }
 
-// Scales of a stored tensor: powers of two and, every third, an arbitrary positive value (readers accept any).
+// Scales of a stored tensor: powers of two and, every third, an arbitrary positive value (readers accept
+// any).
 void fill_scales(float* scales, std::int64_t count, Rng& rng) {
   for (std::int64_t i = 0; i < count; ++i) {
     const double pow2 = std::ldexp(1.0, static_cast<int>(rng.below(5)) - 4);
@@ -70,7 +71,8 @@ Result<HostInstance> make_instance(const OpDef& op, const cases::Case& test_case
     return invalid_argument("case {}: {} operands, the op has {}", test_case.name, test_case.operands.size(),
                             op.operands.size());
   }
-  if (test_case.params.size() != op.params_size) return invalid_argument("case {}: wrong params", test_case.name);
+  if (test_case.params.size() != op.params_size)
+    return invalid_argument("case {}: wrong params", test_case.name);
   std::vector<TensorDesc> descs;
   for (const CaseOperand& operand : test_case.operands) descs.push_back(operand.desc);
   TAMIS_RETURN_IF_ERROR(op.infer(test_case.params.data(), descs).with_context("case " + test_case.name));
@@ -82,7 +84,8 @@ Result<HostInstance> make_instance(const OpDef& op, const cases::Case& test_case
     tensor.desc = descs[i];
     if (!tensor.present() || op.operands[i].role == Role::kOut) continue;
     const CaseOperand& operand = test_case.operands[i];
-    if (!operand.fill) return invalid_argument("case {}: {} has no data", test_case.name, op.operands[i].name);
+    if (!operand.fill)
+      return invalid_argument("case {}: {} has no data", test_case.name, op.operands[i].name);
     if (op.operands[i].role == Role::kWeight && tensor.desc.rank >= 2) {
       tensor.weight = make_weight(instance, operand, rng);
       continue;

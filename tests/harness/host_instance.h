@@ -1,4 +1,5 @@
-// A case made concrete in host memory: operands filled from the seed, weights as pieces of stored tensors with scales.
+// A case made concrete in host memory: operands filled from the seed, weights as pieces of stored tensors
+// with scales.
 #pragma once
 
 #include <memory>
@@ -19,7 +20,7 @@ class HostBuffer final : public Buffer {
 };
 
 struct HostInstance {
-  std::vector<Tensor> operands;                   // all host-visible; out operands have no buffer
+  std::vector<Tensor> operands;  // all host-visible; out operands have no buffer
   std::vector<std::unique_ptr<HostBuffer>> buffers;
   std::vector<std::unique_ptr<Weight>> weights;
   std::vector<std::unique_ptr<std::vector<WeightPiece>>> pieces;

@@ -12,9 +12,9 @@ namespace {
 
 using cases::OperandResult;
 
-constexpr std::int64_t kGuard = 256;            // sentinel bytes on either side of a buffer
+constexpr std::int64_t kGuard = 256;  // sentinel bytes on either side of a buffer
 constexpr std::uint8_t kSentinel = 0xc3;
-constexpr std::uint8_t kPoison = 0xff;          // NaN in every float type, -1 in integers
+constexpr std::uint8_t kPoison = 0xff;  // NaN in every float type, -1 in integers
 
 // Device memory with guards.
 struct Guarded {
@@ -232,8 +232,8 @@ std::string compare_floats(const OpDef& op, const char* name, const OperandResul
       *worst = std::max(*worst, error);
       continue;
     }
-    return fmt::format("{}[{}]: expected {}, found {} (error {:.3g}, allowed {:.3g})", name, i, want, got, error,
-                       allowed);
+    return fmt::format("{}[{}]: expected {}, found {} (error {:.3g}, allowed {:.3g})", name, i, want, got,
+                       error, allowed);
   }
   return {};
 }
@@ -263,7 +263,8 @@ std::string compare_operand(const OpDef& op, int operand, const OperandResult& r
   if (is_float(result.desc.dtype)) return compare_floats(op, name, result, worst);
   for (std::size_t i = 0; i < result.expected.size(); ++i) {
     const double got = load_element(result.desc.dtype, result.actual.data() + i * size);
-    if (got != result.expected[i]) return fmt::format("{}[{}]: expected {}, found {}", name, i, result.expected[i], got);
+    if (got != result.expected[i])
+      return fmt::format("{}[{}]: expected {}, found {}", name, i, result.expected[i], got);
   }
   return {};
 }

@@ -1,5 +1,6 @@
-// Parity: runs a kernel row on a device and compares it with the oracle. Buffers stand between sentinels; outputs and
-// workspace start poisoned; inputs must come back unchanged; a second run must give the same bits.
+// Parity: runs a kernel row on a device and compares it with the oracle. Buffers stand between sentinels;
+// outputs and workspace start poisoned; inputs must come back unchanged; a second run must give the same
+// bits.
 #pragma once
 
 #include <string>

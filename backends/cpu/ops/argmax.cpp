@@ -1,5 +1,5 @@
-// CPU row of argmax. One pass over each row, a thread per row: V = 129280 f32 logits take about 40 us, bound by
-// reading them; a step has few rows, so a row is not split.
+// CPU row of argmax. One pass over each row, a thread per row: V = 129280 f32 logits take about 40 us, bound
+// by reading them; a step has few rows, so a row is not split.
 #include "core/ops/argmax/argmax.h"
 
 #include <algorithm>
@@ -22,7 +22,8 @@ Reason accepts(const DeviceInfo&, const OpCall& call) {
 }
 
 std::int32_t argmax_row(const Tensor& logits, std::int64_t row) {
-  const std::int64_t count = logits.desc.dim(1), size = static_cast<std::int64_t>(dtype_size(logits.desc.dtype));
+  const std::int64_t count = logits.desc.dim(1),
+                     size = static_cast<std::int64_t>(dtype_size(logits.desc.dtype));
   const std::byte* src = row_address(logits, row);
   float piece[kPiece];
   std::int64_t best = -1;

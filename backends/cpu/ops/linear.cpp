@@ -1,5 +1,5 @@
-// CPU rows of linear. Both widen the weight to f32 in blocks that stay in the cache; the OpenBLAS row multiplies them
-// with sgemm, the portable row with plain loops.
+// CPU rows of linear. Both widen the weight to f32 in blocks that stay in the cache; the OpenBLAS row
+// multiplies them with sgemm, the portable row with plain loops.
 #include "core/ops/linear/linear.h"
 
 #include <algorithm>
@@ -15,12 +15,15 @@ namespace {
 
 using namespace linear_operand;
 
-constexpr std::int64_t kBlockRows = 32;   // weight rows widened at a time by one thread
-constexpr std::int64_t kTokenBlock = 256;  // activation rows widened at a time: bounds the workspace for long prefills
+constexpr std::int64_t kBlockRows = 32;  // weight rows widened at a time by one thread
+constexpr std::int64_t kTokenBlock =
+    256;  // activation rows widened at a time: bounds the workspace for long prefills
 
 Reason accepts(const DeviceInfo&, const OpCall& call) {
-  if (!is_activation(call[kX].desc.dtype)) return reason::dtype("x", dtype_name(call[kX].desc.dtype), "f32, bf16, f16");
-  if (!is_activation(call[kY].desc.dtype)) return reason::dtype("y", dtype_name(call[kY].desc.dtype), "f32, bf16, f16");
+  if (!is_activation(call[kX].desc.dtype))
+    return reason::dtype("x", dtype_name(call[kX].desc.dtype), "f32, bf16, f16");
+  if (!is_activation(call[kY].desc.dtype))
+    return reason::dtype("y", dtype_name(call[kY].desc.dtype), "f32, bf16, f16");
   if (call[kWeight].weight != nullptr && !call[kWeight].weight->stored()) {
     return reason::weight_layout(call[kWeight].weight->layout);
   }
@@ -42,7 +45,8 @@ void load_activations(const OpCall& call, std::int64_t first, std::int64_t count
   }
 }
 
-// out[t, j] = x[t] · w[j]; eight running sums so that the compiler can vectorise without reassociating one sum.
+// out[t, j] = x[t] · w[j]; eight running sums so that the compiler can vectorise without reassociating one
+// sum.
 void multiply_block(const float* x, const float* w, const SgemmShape& s, float* out) {
   for (std::int64_t t = 0; t < s.m; ++t) {
     for (std::int64_t j = 0; j < s.n; ++j) {
@@ -83,7 +87,8 @@ Status compute(const OpCall& call, const Scratch& scratch) {
         widen_weight(*call[kWeight].weight, {j, rows, 0, k}, w);
         multiply(x, w, {count, rows, k, k, k, rows}, out);
         for (std::int64_t t = 0; t < count; ++t) {
-          std::byte* dst = row_address(y, first + t) + j * static_cast<std::int64_t>(dtype_size(y.desc.dtype));
+          std::byte* dst =
+              row_address(y, first + t) + j * static_cast<std::int64_t>(dtype_size(y.desc.dtype));
           store_floats(y.desc.dtype, out + t * rows, rows, dst);
         }
       }

@@ -1,5 +1,5 @@
-// CPU row of moe_combine. Tasks are (token, 512 columns): the sum of a piece stays on the stack while its topk rows are
-// added. Bound by reading T * topk * H elements.
+// CPU row of moe_combine. Tasks are (token, 512 columns): the sum of a piece stays on the stack while its
+// topk rows are added. Bound by reading T * topk * H elements.
 #include "core/ops/moe_combine/moe_combine.h"
 
 #include <algorithm>
@@ -52,8 +52,8 @@ Status compute(const OpCall& call, const Scratch&) {
 Reason accepts(const DeviceInfo&, const OpCall& call) {
   for (int i : {kY, kShared, kOut}) {
     if (call[i].present() && !is_activation(call[i].desc.dtype)) {
-      return reason::dtype(call.op->operands[static_cast<std::size_t>(i)].name, dtype_name(call[i].desc.dtype),
-                           "f32, bf16, f16");
+      return reason::dtype(call.op->operands[static_cast<std::size_t>(i)].name,
+                           dtype_name(call[i].desc.dtype), "f32, bf16, f16");
     }
   }
   return accept();

@@ -1,5 +1,5 @@
-// CPU row of moe_permute: a serial counting sort of the ids, then copies in parallel over tokens (each source row is
-// read once for its topk copies). Bound by writing T * topk * H elements.
+// CPU row of moe_permute: a serial counting sort of the ids, then copies in parallel over tokens (each source
+// row is read once for its topk copies). Bound by writing T * topk * H elements.
 #include "core/ops/moe_permute/moe_permute.h"
 
 #include <algorithm>
@@ -37,8 +37,9 @@ Status compute(const OpCall& call, const Scratch&) {
 }
 
 Reason accepts(const DeviceInfo&, const OpCall& call) {
-  return is_activation(call[kX].desc.dtype) ? accept()
-                                            : reason::dtype("x", dtype_name(call[kX].desc.dtype), "f32, bf16, f16");
+  return is_activation(call[kX].desc.dtype)
+             ? accept()
+             : reason::dtype("x", dtype_name(call[kX].desc.dtype), "f32, bf16, f16");
 }
 
 constexpr KernelRow kRows[] = {

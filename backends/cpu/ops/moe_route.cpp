@@ -1,6 +1,6 @@
-// CPU row of moe_route. A token at a time, parallel over tokens: E sigmoids in fp64 (about 4 us at E = 256), then
-// repeated scans for the best group and the best expert, topk * E comparisons of integer keys. Bound by the sigmoids;
-// 3e-4 of the time of the experts that it chooses.
+// CPU row of moe_route. A token at a time, parallel over tokens: E sigmoids in fp64 (about 4 us at E = 256),
+// then repeated scans for the best group and the best expert, topk * E comparisons of integer keys. Bound by
+// the sigmoids; 3e-4 of the time of the experts that it chooses.
 #include "core/ops/moe_route/moe_route.h"
 
 #include <algorithm>
@@ -33,7 +33,9 @@ std::int64_t scratch_words(const OpCall& call) {
   return 3 * call[kLogits].desc.dim(1) + call.as<MoeRouteParams>().n_group;
 }
 
-std::int64_t workspace(const DeviceInfo& device, const OpCall& call) { return 4 * device.units * scratch_words(call); }
+std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
+  return 4 * device.units * scratch_words(call);
+}
 
 // First index of the largest rank, and takes it out of the race; -1 when none is left.
 std::int64_t take_best(std::uint32_t* ranks, std::int64_t count) {

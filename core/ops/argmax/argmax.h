@@ -3,7 +3,8 @@
 //   logits [n, V]  f32, bf16 or f16, rows may be strided; V >= 1
 //   token  [n]     i32: the index of the largest logit
 //
-// Exact. The lowest index wins ties, -0 equals +0, -inf is an ordinary value, NaN never wins; a row of NaN gives 0.
+// Exact. The lowest index wins ties, -0 equals +0, -inf is an ordinary value, NaN never wins; a row of NaN
+// gives 0.
 #pragma once
 
 #include "core/graph/graph.h"

@@ -4,10 +4,10 @@
 //   w [N, K]  weight: f32, bf16, f16 or e4m3 with 128 x 128 block scales (multipliers)
 //   y [T, N]  params.out: f32, bf16 or f16
 //
-// Numerics: products and sums in fp32 (a unit that accumulates narrower promotes every 128 of K); one rounding, to y.
-// act_quant rounds each row of x per 128 columns to e4m3 first; x · scale is exact in bf16 and f32 when the scale is a
-// power of two. Rows of padding tokens are computed like any other and read by nobody.
-// FLOPs 2 T N K. Source: DeepSeek-V3 inference/kernel.py (fp8_gemm), model.py (Linear).
+// Numerics: products and sums in fp32 (a unit that accumulates narrower promotes every 128 of K); one
+// rounding, to y. act_quant rounds each row of x per 128 columns to e4m3 first; x · scale is exact in bf16
+// and f32 when the scale is a power of two. Rows of padding tokens are computed like any other and read by
+// nobody. FLOPs 2 T N K. Source: DeepSeek-V3 inference/kernel.py (fp8_gemm), model.py (Linear).
 #pragma once
 
 #include "core/graph/graph.h"

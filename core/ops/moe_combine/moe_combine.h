@@ -1,14 +1,13 @@
 // moe_combine: adds up the experts' outputs of each token, and the shared expert's.
 //
-//   y       [M, H]     f32, bf16 or f16: the experts' outputs, in moe_permute's row order; rows may be strided
-//   row_of  [T, topk]  i32: rows of y; outside [0, M), -1 above all: contributes nothing
-//   weights [T, topk]  f32; not read where row_of is absent
-//   shared  [T, H]     f32, bf16 or f16, optional
-//   out     [T, H]     params.out: f32, bf16 or f16
+//   y       [M, H]     f32, bf16 or f16: the experts' outputs, in moe_permute's row order; rows may be
+//   strided row_of  [T, topk]  i32: rows of y; outside [0, M), -1 above all: contributes nothing weights [T,
+//   topk]  f32; not read where row_of is absent shared  [T, H]     f32, bf16 or f16, optional out     [T, H]
+//   params.out: f32, bf16 or f16
 //
-// Numerics: fp32, products and sums in k order from k = 0, then + shared, one rounding to out. A gather, so no atomics
-// and no order that depends on timing. A token without rows gives shared, or 0.
-// FLOPs 2 T topk H. Source: DeepSeek-V3 inference/model.py (MoE.forward).
+// Numerics: fp32, products and sums in k order from k = 0, then + shared, one rounding to out. A gather, so
+// no atomics and no order that depends on timing. A token without rows gives shared, or 0. FLOPs 2 T topk H.
+// Source: DeepSeek-V3 inference/model.py (MoE.forward).
 #pragma once
 
 #include "core/graph/graph.h"

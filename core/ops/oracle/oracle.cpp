@@ -83,7 +83,9 @@ std::int64_t OracleCall::element_offset(int operand, std::initializer_list<std::
   return offset * static_cast<std::int64_t>(dtype_size(d.dtype));
 }
 
-std::byte* OracleCall::bytes(int operand) const { return call_[operand].buffer->host() + call_[operand].offset; }
+std::byte* OracleCall::bytes(int operand) const {
+  return call_[operand].buffer->host() + call_[operand].offset;
+}
 
 double OracleCall::get(int operand, std::initializer_list<std::int64_t> index) const {
   return load_element(desc(operand).dtype, bytes(operand) + element_offset(operand, index));
@@ -102,10 +104,11 @@ double OracleCall::weight(int operand, std::int64_t row, std::int64_t col) const
       row -= piece.rows;
       continue;
     }
-    const double code = load_element(dtype, piece.buffer->host() + piece.offset + (row * piece.row_stride + col) * size);
+    const double code =
+        load_element(dtype, piece.buffer->host() + piece.offset + (row * piece.row_stride + col) * size);
     if (piece.scale_buffer == nullptr) return code;
-    const std::int64_t block = (piece.first_row + row) / kWeightBlock * piece.scale_stride +
-                               (piece.first_col + col) / kWeightBlock;
+    const std::int64_t block =
+        (piece.first_row + row) / kWeightBlock * piece.scale_stride + (piece.first_col + col) / kWeightBlock;
     return code * load_element(DType::kF32, piece.scale_buffer->host() + piece.scale_offset + block * 4);
   }
   return 0;
@@ -125,7 +128,8 @@ std::vector<double> fake_quantize(ActQuant mode, std::span<const double> row) {
     const std::size_t end = std::min(begin + 128, row.size());
     double amax = 0;
     for (std::size_t i = begin; i < end; ++i) amax = std::max(amax, std::fabs(row[i]));
-    const float scale = numeric::activation_scale(static_cast<float>(amax), mode == ActQuant::kE4M3Group128Pow2);
+    const float scale =
+        numeric::activation_scale(static_cast<float>(amax), mode == ActQuant::kE4M3Group128Pow2);
     for (std::size_t i = begin; i < end; ++i) {
       const std::uint8_t code = numeric::float_to_e4m3(static_cast<float>(row[i]) / scale);
       result[i] = static_cast<double>(numeric::e4m3_to_float(code)) * scale;
