@@ -86,6 +86,18 @@ inline void store_floats(DType dtype, const float* src, std::int64_t n, std::byt
   }
 }
 
+// Rounds n f32 values to what `dtype` stores, in place: the rounding points inside a composite op.
+inline void round_floats(DType dtype, float* values, std::int64_t n) {
+  if (dtype == DType::kBF16) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      values[i] = numeric::bf16_to_float(numeric::float_to_bf16(values[i]));
+    }
+  }
+  if (dtype == DType::kF16) {
+    for (std::int64_t i = 0; i < n; ++i) values[i] = numeric::f16_to_float(numeric::float_to_f16(values[i]));
+  }
+}
+
 inline bool is_activation(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
 }

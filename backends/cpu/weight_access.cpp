@@ -1,7 +1,6 @@
 #include "backends/cpu/weight_access.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "backends/cpu/host_tensor.h"
@@ -9,18 +8,9 @@
 namespace tamis::cpu {
 namespace {
 
-const std::array<float, 256>& e4m3_table() {
-  static const std::array<float, 256> table = [] {
-    std::array<float, 256> values{};
-    for (std::size_t i = 0; i < 256; ++i) values[i] = numeric::e4m3_to_float(static_cast<std::uint8_t>(i));
-    return values;
-  }();
-  return table;
-}
-
 // One row of an FP8 piece, block by block along the columns.
 void widen_fp8_row(const WeightPiece& piece, std::int64_t row, const WeightBlock& block, float* dst) {
-  const std::array<float, 256>& table = e4m3_table();
+  const float* table = e4m3_values();
   const auto* codes =
       reinterpret_cast<const std::uint8_t*>(piece.buffer->host() + piece.offset) + row * piece.row_stride;
   const auto* scales = reinterpret_cast<const float*>(piece.scale_buffer->host() + piece.scale_offset) +

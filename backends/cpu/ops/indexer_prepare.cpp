@@ -27,18 +27,6 @@ std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
   return thread_workspace_bytes(device, thread_floats(call));
 }
 
-// A rounding point between two steps: what storing and loading again would do.
-void round_row(DType dtype, float* row, std::int64_t n) {
-  constexpr std::int64_t kRun = 64;
-  std::byte stored[kRun * 4];
-  if (dtype == DType::kF32) return;
-  for (std::int64_t i = 0; i < n; i += kRun) {
-    const std::int64_t count = std::min(kRun, n - i);
-    store_floats(dtype, row + i, count, stored);
-    load_floats(dtype, stored, count, row + i);
-  }
-}
-
 struct Steps {
   const IndexerPrepareParams& params;
   std::int64_t dim;
@@ -47,10 +35,10 @@ struct Steps {
   // The vector rotated and, with FP8, transformed and divided by its scale, which is returned.
   float prepare(DType dtype, bool pow2, float* row) const {
     rotate(params.pairing, row, turns);
-    round_row(dtype, row, dim);
+    round_floats(dtype, row, dim);
     if (params.format == IndexFormat::kExact) return 1.0f;
     hadamard_transform(row, dim);
-    round_row(dtype, row, dim);
+    round_floats(dtype, row, dim);
     return scale_group(row, dim, pow2);
   }
 };

@@ -23,14 +23,6 @@ std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
   return thread_workspace_bytes(device, thread_floats(call));
 }
 
-// Rounds to what `dtype` stores: kv_a's dtype is that of the tensors between the plain ops.
-void round_floats(DType dtype, float* x, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (dtype == DType::kBF16) x[i] = numeric::bf16_to_float(numeric::float_to_bf16(x[i]));
-    if (dtype == DType::kF16) x[i] = numeric::f16_to_float(numeric::float_to_f16(x[i]));
-  }
-}
-
 void store_key(const OpCall& call, std::int64_t t, const Turns& turns, float* row) {
   const auto& params = call.as<MlaRopeStoreParams>();
   const KvLayout layout{params.format, params.c, params.r};

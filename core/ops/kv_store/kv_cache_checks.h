@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/ops/checks.h"
-#include "core/ops/expect.h"
 #include "core/ops/ops.h"
 
 namespace tamis {

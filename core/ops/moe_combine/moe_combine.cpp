@@ -3,7 +3,6 @@
 #include <array>
 
 #include "core/ops/checks.h"
-#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "core/ops/checks.h"
-#include "core/ops/expect.h"
 #include "core/ops/moe_combine/moe_combine.h"
 #include "core/ops/moe_grouped_gemm/moe_grouped_gemm.h"
 #include "core/ops/moe_permute/moe_permute.h"

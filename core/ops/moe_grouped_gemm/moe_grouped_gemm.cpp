@@ -4,7 +4,6 @@
 #include <array>
 
 #include "core/ops/checks.h"
-#include "core/ops/expect.h"
 
 namespace tamis {
 namespace {

@@ -3,7 +3,7 @@
 #include <array>
 #include <limits>
 
-#include "core/ops/expect.h"
+#include "core/ops/checks.h"
 
 namespace tamis {
 namespace {

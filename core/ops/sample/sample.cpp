@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "core/ops/expect.h"
+#include "core/ops/checks.h"
 
 namespace tamis {
 namespace {

@@ -70,16 +70,6 @@ struct Job {
   ActQuant act_quant() const { return call.as<MoeExpertsParams>().act_quant; }
 };
 
-// The contract's rounding points inside the op.
-void round_floats(DType dtype, float* values, std::int64_t n) {
-  if (dtype == DType::kBF16) {
-    for (std::int64_t i = 0; i < n; ++i)
-      values[i] = numeric::bf16_to_float(numeric::float_to_bf16(values[i]));
-  } else if (dtype == DType::kF16) {
-    for (std::int64_t i = 0; i < n; ++i) values[i] = numeric::f16_to_float(numeric::float_to_f16(values[i]));
-  }
-}
-
 void gather(const Job& job, const Panel& panel) {
   const Tensor& x = job.call[kX];
   parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int) {
