@@ -74,11 +74,7 @@ CacheBytes cache_bytes_per_token(const ModelConfig& config, DType cache, DType k
 }
 
 std::int64_t resident_weight_bytes(const ModelConfig& config, const StoredBytes& stored) {
-  const std::int64_t kv_b =
-      config.n_heads * (config.qk_nope_head_dim + config.v_head_dim) * config.kv_lora_rank;
-  const std::int64_t widened = config.quant.fp8 ? config.n_layers * kv_b : 0;  // one byte more an element
-  const std::int64_t router = 2 * count_parameters(config).main[ModelPart::kRouter];  // two more
-  return stored.main + widened + router;
+  return stored.main + 4 * count_parameters(config).main[ModelPart::kNorms];
 }
 
 }  // namespace tamis

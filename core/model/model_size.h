@@ -54,8 +54,8 @@ struct CacheBytes {
 };
 CacheBytes cache_bytes_per_token(const ModelConfig& config, DType cache, DType keys);
 
-// Device memory of the loaded main weights, estimated: as stored, with the absorbed halves of kv_b (W_UK,
-// W_UV) kept as bf16 and the router widened to fp32.
+// Memory of the loaded main weights: as stored, for no matrix is widened as a whole, and the norms once more
+// as fp32.
 std::int64_t resident_weight_bytes(const ModelConfig& config, const StoredBytes& stored);
 
 }  // namespace tamis

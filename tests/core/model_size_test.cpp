@@ -93,6 +93,7 @@ TEST(ModelSize, StoredBytesOfTinyModel) {
   EXPECT_EQ(stored->by_dtype.size(), 3u);
   EXPECT_GT(stored->mtp, 0);
   EXPECT_GT(resident_weight_bytes(config, *stored), stored->main);
+  EXPECT_LT(resident_weight_bytes(config, *stored), stored->main + stored->main / 100);
 }
 
 }  // namespace
