@@ -50,7 +50,8 @@ TEST_F(CapturedPlan, ReplaysAcrossLengthBuckets) {
   advance(*plain, b, tokens(0, 99));
   const std::size_t before = captured->plans().size();
   for (std::int64_t length = 99; length < 300; ++length) {
-    expect_same(advance(*captured, a, tokens(length, 1)), advance(*plain, b, tokens(length, 1)), length);
+    const StepResult result = advance(*captured, a, tokens(length, 1));
+    expect_same(result, advance(*plain, b, tokens(length, 1)), length + 1);
     ASSERT_EQ(captured->plans().size(), before + (length < 256 ? 1 : 2));
   }
   for (std::int64_t bound : {256, 512}) {
@@ -60,29 +61,33 @@ TEST_F(CapturedPlan, ReplaysAcrossLengthBuckets) {
   EXPECT_EQ(captured->plans().size(), before + 2) << "the keys above are not those of the steps";
 }
 
-// A second sequence of 300 tokens and more keeps the bucket at 512: one plan for all lengths of the first.
+// A second sequence of 300 tokens keeps the bucket at 512: one plan for all lengths of the first. Between the
+// steps that are compared the first grows by chunks.
 TEST_F(CapturedPlan, ReplaysOnePlanFrom100To300) {
   const std::unique_ptr<Runner> captured = open(true), plain = open(false);
   const auto prepare = [](Runner& runner) {
     std::vector<StepItem> items(2);
-    for (int s = 0; s < 2; ++s) {
-      items[static_cast<std::size_t>(s)].sequence = must(runner.new_sequence());
-      advance(runner, items[static_cast<std::size_t>(s)].sequence, tokens(1000 * s, s == 0 ? 99 : 299));
-    }
+    for (StepItem& item : items) item.sequence = must(runner.new_sequence());
+    advance(runner, items[1].sequence, tokens(1000, 299));
     return items;
   };
   std::vector<StepItem> a = prepare(*captured), b = prepare(*plain);
   const Plan* plan = must(captured->plan(decode_key(2, 512)));
-  const std::size_t plans = captured->plans().size();
-  for (std::int64_t i = 0; i < 200; ++i) {
-    for (std::vector<StepItem>* items : {&a, &b}) {
-      (*items)[0].tokens = tokens(99 + i, 1);
-      (*items)[1].tokens = tokens(1299 + i, 1);
+  for (const std::int64_t length : {99, 127, 128, 191, 192, 255, 256, 299}) {
+    const std::int64_t missing = length - captured->length(a[0].sequence);
+    if (missing > 0) {
+      advance(*captured, a[0].sequence, tokens(length - missing, missing));
+      advance(*plain, b[0].sequence, tokens(length - missing, missing));
     }
-    expect_same(must(captured->step(a)), must(plain->step(b)), 100 + i);
-    ASSERT_EQ(captured->plans().size(), plans);
+    const std::size_t plans = captured->plans().size();
+    for (std::vector<StepItem>* items : {&a, &b}) {
+      (*items)[0].tokens = tokens(length, 1);
+      (*items)[1].tokens = tokens(2000 + length, 1);
+    }
+    expect_same(must(captured->step(a)), must(plain->step(b)), length + 1);
+    EXPECT_EQ(captured->plans().size(), plans) << "another plan than the one asked for above";
+    EXPECT_GT(plan->captured_segments(), 0);
   }
-  EXPECT_GT(plan->captured_segments(), 0);
 }
 
 // The inputs of the last step still lie there: running its plan again repeats it.

@@ -1,8 +1,5 @@
-// Loading: fast because weights stay where the file is mapped, and as large as `tamis inspect` says.
-#include <unistd.h>
-
+// Loading: fast, because weights stay where the file is mapped.
 #include <chrono>
-#include <fstream>
 
 #include "core/model/model_size.h"
 #include "core/model/random_model.h"
@@ -35,39 +32,6 @@ TEST(Load, KeepsWeightsInTheMappedFile) {
       static_cast<double>(runner->weights().owned_bytes()) / static_cast<double>(bytes.main + bytes.mtp);
   measured("owned of stored", owned);
   EXPECT_LT(owned, 0.05);
-}
-
-std::int64_t resident_now() {
-  std::int64_t total = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> total >> resident;
-  return resident * ::sysconf(_SC_PAGESIZE);
-}
-
-// Needs a process of its own: memory that other tests have freed would be used again.
-TEST(ResidentMemory, IsWhatInspectPredicts) {
-  constexpr std::int64_t kTokens = 512, kCache = 8192;
-  const ModelConfig config = must(load_config(tiny_v32_path()));
-  const std::int64_t weights = resident_weight_bytes(config, stored(tiny_v32_path()));
-  const std::int64_t cache = cache_bytes_per_token(config, DType::kF32, DType::kF32).main * kCache;
-  ModelSetup setup = tiny_setup({}, kCache);
-  setup.options.mtp = false;
-  const std::int64_t before = resident_now();
-  const std::unique_ptr<Runner> runner = open_runner(setup);
-  measured("MB after loading", 1e-6 * static_cast<double>(resident_now() - before));
-  const SequenceId sequence = must(runner->new_sequence());
-  // All of the cache is touched: what is allocated and never written is not resident.
-  const std::vector<std::int32_t> ids = tiny_expected().ints("heldout.ids");
-  for (std::int64_t at = 0; at < kCache; at += kTokens) {
-    advance(*runner, sequence, {ids.begin() + at, ids.begin() + at + kTokens});
-  }
-  const std::int64_t grown = resident_now() - before;
-  const std::int64_t steps =
-      runner->resident_bytes() - runner->weights().owned_bytes() - runner->cache().bytes();
-  measured("MB predicted: weights", 1e-6 * static_cast<double>(weights));
-  measured("MB predicted: cache", 1e-6 * static_cast<double>(cache));
-  measured("MB of step memory, which depends on the batch", 1e-6 * static_cast<double>(steps));
-  measured("MB resident", 1e-6 * static_cast<double>(grown));
-  EXPECT_EQ(cache, runner->cache().bytes());
 }
 
 // Full width, one layer: 4 tokens of a graph with DeepSeek-V3.2's own sizes. Filling 5 GB with random numbers

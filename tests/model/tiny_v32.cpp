@@ -37,4 +37,27 @@ ModelSetup tiny_setup(const Precision& precision, std::int64_t cache_tokens) {
 
 Expected tiny_expected() { return Expected(fixture_path("tiny-v32/expected.safetensors")); }
 
+Tail run_tail(Runner& runner, int prompt) {
+  const Expected expected = tiny_expected();
+  const std::vector<std::int32_t> ids = expected.ints(fmt::format("passkey{}.ids", prompt));
+  const auto vocab = static_cast<std::size_t>(runner.config().vocab_size);
+  ScoreOptions options;
+  options.first_logit = static_cast<std::int64_t>(ids.size() - kTail);
+  const Scored scored = score(runner, {ids}, options);
+  Tail tail;
+  tail.logits.assign(scored.logits.end() - static_cast<std::ptrdiff_t>(kTail * vocab), scored.logits.end());
+  tail.expected = expected.floats(fmt::format("passkey{}.logits_tail", prompt));
+  tail.differences = row_differences(tail.logits, tail.expected, vocab);
+  return tail;
+}
+
+void expect_tail(const TinyMode& mode, int prompt) {
+  const ModelSetup setup = tiny_setup(mode.precision, 2048);
+  const Repro repro(setup, {tiny_expected().ints(fmt::format("passkey{}.ids", prompt))});
+  const double middle = median(run_tail(*open_runner(setup), prompt).differences);
+  measured(mode.name + " tail", middle);
+  EXPECT_LE(middle, mode.tail);
+  EXPECT_GE(middle, 0.02) << "as close as exact arithmetic: the mode is not on";
+}
+
 }  // namespace tamis::model_tests

@@ -19,4 +19,15 @@ TinyMode tiny_mode(const std::string& name);
 ModelSetup tiny_setup(const Precision& precision, std::int64_t cache_tokens);
 Expected tiny_expected();
 
+inline constexpr std::size_t kTail = 64;  // positions of passkeyN.logits_tail
+
+// The last 64 positions of a prompt that is longer than topk, so that the sparse path decides.
+struct Tail {
+  std::vector<float> logits, expected;  // [kTail, V]
+  std::vector<double> differences;      // largest logit difference of each position
+};
+Tail run_tail(Runner& runner, int prompt);
+// The tail's median is within the mode's bound, and not as small as exact arithmetic would make it.
+void expect_tail(const TinyMode& mode, int prompt);
+
 }  // namespace tamis::model_tests
