@@ -8,8 +8,10 @@
 #include <map>
 #include <set>
 
+#include "apps/commands.h"
 #include "core/model/find_model.h"
 #include "core/model/random_model.h"
+#include "core/text/json_text.h"
 
 namespace tamis::apps {
 namespace {
@@ -39,7 +41,24 @@ Precision make_precision(const ModelOptions& options, Defaults defaults, const M
   return precision;
 }
 
+// {"linear": "portable", …}: a table of row choices kept in a file.
+Status read_kernel_table(const std::string& path, PlanOptions& plan) {
+  if (path.empty()) return {};
+  TAMIS_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  TAMIS_ASSIGN_OR_RETURN(const nlohmann::ordered_json table, parse_json(text, path));
+  if (!table.is_object())
+    return corrupt_data("{}: expected an object of op: row, found {}", path, table.type_name());
+  for (const auto& [op, row] : table.items()) {
+    if (find_op(op.c_str()) == nullptr || !row.is_string()) {
+      return corrupt_data("{}: {}: expected an op of this build and the name of a row", path, op);
+    }
+    plan.kernels[op] = row.get_ref<const std::string&>();
+  }
+  return {};
+}
+
 Status parse_kernels(const ModelOptions& options, PlanOptions& plan) {
+  TAMIS_RETURN_IF_ERROR(read_kernel_table(options.kernel_table, plan));
   for (const std::string& text : options.kernels) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos || find_op(text.substr(0, equals).c_str()) == nullptr) {
@@ -133,6 +152,9 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
             ->capture_default_str(),
         "Numerics and kernels");
   group(command.add_option("--kernel", options.kernels, "OP=ROW: use this kernel row for an op (repeatable)"),
+        "Numerics and kernels");
+  group(command.add_option("--kernel-table", options.kernel_table,
+                           "JSON file {\"OP\": \"ROW\"} of kernel rows; --kernel wins over it"),
         "Numerics and kernels");
   group(command.add_option("--prefill-backend,--nsa-prefill-backend,--dsa-prefill-backend",
                            options.prefill_backend, "family of prefill attention rows to try first"),

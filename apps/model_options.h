@@ -23,6 +23,7 @@ struct ModelOptions {
   std::string attention = "auto";
   std::string prefill_backend, decode_backend;
   std::vector<std::string> kernels;  // op=row
+  std::string kernel_table;          // JSON file {"op": "row"}; --kernel wins over it
   std::string invariance = "run";
   std::string trace_path;
   double glm_latent_eps = 0;  // 0 = the family's default

@@ -31,7 +31,7 @@ class LayerBuilder {
   struct Normed {
     ValueId sum, y;
   };
-  Normed add_norm(const Residual& in, const std::string& weight, float eps);
+  Normed add_norm(const Residual& in, const std::string& name, float eps);
   ValueId weight(const std::string& name);
   ValueId step_input(const char* name, const TensorDesc& desc);
   // y = x · Wᵀ in the activation dtype; activations quantised if the weight is FP8 and the precision says so.

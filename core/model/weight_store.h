@@ -43,7 +43,7 @@ class WeightStore {
   };
   Status add(const WeightSpec& spec, Checkpoint& checkpoint);
   Status add_vector(const WeightSpec& spec, Checkpoint& checkpoint);
-  Result<Stored> stored(const std::string& tensor, Checkpoint& checkpoint);
+  Result<Stored> stored(const std::string& name, Checkpoint& checkpoint);
   Result<BufferRange> place(std::span<const std::byte> bytes, std::size_t alignment);
   Status pack(const std::string& name, const KernelRow& row, const Layout& layout);
 

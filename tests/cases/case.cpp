@@ -53,8 +53,9 @@ Fill fill_constant(double value) {
   return fill_each([value](std::int64_t, Rng&) { return value; });
 }
 Fill fill_values(std::vector<double> values) {
-  return fill_each(
-      [values](std::int64_t i, Rng&) { return values[static_cast<std::size_t>(i) % values.size()]; });
+  return fill_each([values = std::move(values)](std::int64_t i, Rng&) {
+    return values[static_cast<std::size_t>(i) % values.size()];
+  });
 }
 Fill fill_ints(std::int64_t low, std::int64_t high) {
   return fill_each(
