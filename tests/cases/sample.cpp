@@ -101,6 +101,19 @@ void add_ties(CaseList& list) {
   list.push_back(sample_case("min_p_keeps_equals", 40, 30, fill_coarse(3), {.min_p = {1, 0.5, 0.3}}));
 }
 
+// Positions of seed 1 whose 24 random bits are 0, 2^23 - 1, 2^23 and 2^24 - 1. At 0 a token of probability 0
+// must not be drawn; at 2^23 half of the mass is reached, not exceeded; at the last the draw ends on a kept
+// token.
+void add_draw_ends(CaseList& list) {
+  const std::vector<std::vector<double>> rows = {{-kInf, 0, 0, -kInf}, {0, -kInf, 0, -1000}, {2, 2, 2, 2}};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Case ends = sample_case(fmt::format("draw_ends_{}", i), 4, 4, fill_values(rows[i]), {});
+    ends.operands[kSeed].fill = fill_values({1, 0});
+    ends.operands[kPosition].fill = fill_values({16902731, 37885809, 241083, 8418514});
+    list.push_back(std::move(ends));
+  }
+}
+
 void add_penalties(CaseList& list) {
   const Settings settings{.temperature = {1.0, 0.0, 0.8},
                           .top_k = {0, 10},
@@ -151,6 +164,7 @@ CaseList cases_sample() {
   CaseList list;
   add_steps(list);
   add_ties(list);
+  add_draw_ends(list);
   add_penalties(list);
   add_specials(list);
   return list;

@@ -5,11 +5,10 @@
 
 #include <cmath>
 
-#include "core/backend/registry.h"
 #include "core/numeric/philox.h"
 #include "core/numeric/sampling.h"
 #include "core/ops/sample/sample.h"
-#include "tests/harness/host_instance.h"
+#include "tests/harness/run_op.h"
 
 namespace tamis {
 namespace {
@@ -28,7 +27,8 @@ struct Draws {
   std::vector<float> logprobs;
 };
 
-// Row i draws from the same logits, at position `first_position + i`.
+// Row i draws from the same logits, at position `first_position + i`, on the CPU: parity holds the other
+// backends to its tokens.
 struct Sampler {
   std::vector<float> logits;
   Settings settings{};
@@ -57,42 +57,11 @@ struct Sampler {
                           {.desc = {DType::kI32, {rows}}, .fill = cases::fill_iota(first_position)},
                           cases::output(),
                           cases::output()});
-    return run(test_case);
-  }
-
-  static Draws run(const cases::Case& test_case) {
-    Result<harness::HostInstance> host = harness::make_instance(op::sample, test_case, 1);
-    EXPECT_TRUE(host.ok()) << host.status().message();
-    std::vector<std::unique_ptr<harness::HostBuffer>> outputs;
-    for (int i : {kToken, kLogprob}) {
-      Tensor& tensor = host->operands[static_cast<std::size_t>(i)];
-      outputs.push_back(std::make_unique<harness::HostBuffer>(tensor.desc.span_bytes()));
-      tensor.buffer = outputs.back().get();
-    }
-    const OpCall call = host->call(op::sample, test_case);
-    launch(call);
-    const auto* tokens = reinterpret_cast<const std::int32_t*>(outputs[0]->host());
-    const auto* logprobs = reinterpret_cast<const float*>(outputs[1]->host());
-    const std::int64_t rows = call[kToken].desc.dim(0);
-    return {{tokens, tokens + rows}, {logprobs, logprobs + rows}};
-  }
-
-  // The first row of the CPU backend: parity holds the other backends to its tokens.
-  static void launch(const OpCall& call) {
-    for (const BackendRecord& record : Registry::instance().backends()) {
-      if (record.name != "cpu" || record.backend == nullptr) continue;
-      const KernelRow& row = record.backend->rows("sample")[0];
-      Device& device = *record.devices[0];
-      Result<std::unique_ptr<Queue>> queue = device.create_queue();
-      ASSERT_TRUE(queue.ok());
-      const std::int64_t bytes = row.workspace(device.info(), call);
-      harness::HostBuffer workspace(bytes);
-      const Scratch scratch{.workspace = &workspace, .workspace_bytes = bytes};
-      ASSERT_TRUE(row.launch(**queue, call, scratch).ok());
-      ASSERT_TRUE((*queue)->sync().ok());
-      return;
-    }
-    FAIL() << "no CPU backend";
+    Result<harness::Outputs> outputs = harness::run_row("cpu.sample.portable", test_case);
+    EXPECT_TRUE(outputs.ok()) << outputs.status().message();
+    if (!outputs.ok()) return {};
+    const std::vector<double>&tokens = (*outputs)[kToken], &logprobs = (*outputs)[kLogprob];
+    return {{tokens.begin(), tokens.end()}, {logprobs.begin(), logprobs.end()}};
   }
 };
 
