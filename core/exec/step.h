@@ -67,8 +67,7 @@ struct StepKey {
   std::int64_t max_kv = 0;    // longest sequence, tokens; a multiple of the page size
   std::int64_t total_kv = 0;  // kDenseExpanded: sum over sequences
 
-  // clang-tidy 14 takes the defaulted <=> for a comparison with 0.
-  auto operator<=>(const StepKey&) const = default;  // NOLINT(modernize-use-nullptr)
+  auto operator<=>(const StepKey&) const = default;
 };
 
 // Buckets: exact up to 8, then steps of 1/8 of the next lower power of two, so that padding wastes at most
