@@ -47,7 +47,7 @@ class OracleCall {
  private:
   std::int64_t element_offset(int operand, std::initializer_list<std::int64_t> index) const;
 
-  const OpCall& call_;
+  OpCall call_;
   std::map<int, std::vector<double>> outputs_;
 };
 
