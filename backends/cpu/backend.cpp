@@ -1,7 +1,7 @@
 // The CPU backend: one device, host memory, rows found by file name.
 #include <cstdlib>
-#include <cstring>
 #include <new>
+#include <string_view>
 
 #include "backends/cpu/isa.h"
 #include "backends/cpu/queue.h"
@@ -71,12 +71,7 @@ class CpuBackend final : public Backend {
  public:
   const char* name() const override { return "cpu"; }
   DeviceList enumerate() override { return {{std::make_shared<CpuDevice>()}, ""}; }
-  std::span<const KernelRow> rows(const char* op) const override {
-    for (const RowTableEntry& entry : kRowTable) {
-      if (entry.op != nullptr && std::strcmp(entry.op, op) == 0) return entry.rows();
-    }
-    return {};
-  }
+  std::span<const KernelRow> rows(const char* op) const override { return find_rows(op); }
 };
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST(SafetensorsErrors, BrokenJson) {
   expect_corrupt_header("{\"a\":", 0, {"not valid JSON", "byte"});
   expect_corrupt_header("[]", 0, {"expected a JSON object", "a list of 0"});
   expect_corrupt_header("{\"a\":\"\xff\"}", 0, {"not valid JSON"});
-  expect_corrupt_header("{\"a\":" + std::string(1000, '['), 0, {"deeper"});
+  expect_corrupt_header(std::string("{\"a\":").append(1000, '['), 0, {"deeper"});
   expect_corrupt_header(R"({"a":3})", 0, {"tensor a", "expected a JSON object", "3"});
   expect_corrupt_header(R"({"__metadata__":{"a":1}})", 0, {"__metadata__"});
   const std::string entry = R"({"dtype":"U8","shape":[1],"data_offsets":[0,1]})";

@@ -36,7 +36,7 @@ class Run {
 
  private:
   Result<Guarded> guarded(std::int64_t bytes, std::uint8_t fill);
-  Result<std::vector<std::byte>> download(const Guarded& guarded);
+  Result<std::vector<std::byte>> download(const Guarded& memory);
   Status upload_weight(std::size_t i);
   Status check_guards(const Guarded& memory, const std::string& what);
 
