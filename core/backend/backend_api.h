@@ -12,13 +12,14 @@
 #include <vector>
 
 #include "core/backend/device_info.h"
+#include "core/backend/launch_log.h"
 #include "core/base/status.h"
 
 namespace tamis {
 
 struct KernelRow;
 
-inline constexpr int kAbiNumber = 1;
+inline constexpr int kAbiNumber = 2;
 
 // Device memory. Lives as long as its last owner; kernels get it by pointer.
 class Buffer {
@@ -65,6 +66,12 @@ class Queue {
   virtual Status begin_capture() = 0;
   virtual Result<std::unique_ptr<Capture>> end_capture() = 0;
   virtual Status replay(Capture& capture) = 0;
+
+  // The plan says here what the launches that follow belong to, and the queue, in errors, what they were.
+  LaunchLog& log() { return log_; }
+
+ private:
+  LaunchLog log_;
 };
 
 class Device {

@@ -35,6 +35,10 @@ const KernelRow* first_match(const std::vector<RowVerdict>& walk, std::string_vi
 
 }  // namespace
 
+bool layout_fits(std::int64_t bytes, const TensorDesc& weight) {
+  return static_cast<double>(bytes) <= 1.05 * weight_bytes(weight) + 4096;
+}
+
 bool has_family(const KernelRow& row, std::string_view family) {
   std::string_view rest = row.families != nullptr ? row.families : "";
   while (!rest.empty()) {

@@ -29,6 +29,10 @@ struct Layout {
   std::int64_t bytes = 0;  // of the packed form; unused for "stored"
 };
 
+// Whether a packed weight of `bytes` keeps the promise on resident memory: at most 1.05 times the stored
+// bytes, plus a page for small weights, whose padding weighs more.
+bool layout_fits(std::int64_t bytes, const TensorDesc& weight);
+
 // Memory that the plan set aside for one launch.
 struct Scratch {
   Buffer* workspace = nullptr;  // `workspace_bytes` of undefined content from workspace_offset

@@ -153,6 +153,7 @@ Status Plan::launch_on_host(std::size_t index, Queue& queue, Queue& host_queue) 
 Status Plan::launch_node(std::size_t index, Queue& queue, Queue& host_queue) {
   const PlannedNode& planned = planned_[index];
   const BoundNode& bound = bound_[index];
+  (planned.on_host ? host_queue : queue).log().set_current(planned.choice.row, &bound.call);
   Status status = planned.on_host ? launch_on_host(index, queue, host_queue)
                                   : planned.choice.row->launch(queue, bound.call, bound.scratch);
   return status.ok() ? status : describe_failure(status, index);
@@ -162,6 +163,7 @@ Status Plan::prepare_step(Queue& queue, Queue&) {
   for (std::size_t owner : step_owners_) {
     const KernelRow& row = *planned_[owner].choice.row;
     if (planned_[owner].on_host || row.prepare == nullptr) continue;
+    queue.log().set_current(&row, &bound_[owner].call);
     const Status status = row.prepare(queue, bound_[owner].call, bound_[owner].scratch);
     if (!status.ok()) return describe_failure(status, owner);
   }

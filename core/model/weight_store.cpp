@@ -127,10 +127,9 @@ Status WeightStore::add(const WeightSpec& spec, Checkpoint& checkpoint) {
 
 Status WeightStore::pack(const std::string& name, const KernelRow& row, const Layout& layout) {
   Weight& weight = *weights_.at(name);
-  const double stored_bytes = weight_bytes(weight.desc);
-  if (static_cast<double>(layout.bytes) > 1.05 * stored_bytes + 4096) {
+  if (!layout_fits(layout.bytes, weight.desc)) {
     return internal_error("{}: layout {} takes {} bytes for {} stored: over the 1.05 that is promised",
-                          row.name, layout.name, layout.bytes, stored_bytes);
+                          row.name, layout.name, layout.bytes, weight_bytes(weight.desc));
   }
   std::vector<std::byte> packed(static_cast<std::size_t>(layout.bytes));
   TAMIS_RETURN_IF_ERROR(row.pack(weight, layout, packed));
