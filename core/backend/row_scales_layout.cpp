@@ -47,6 +47,7 @@ Reason accept_row_scales(const Tensor& weight) {
                ? accept()
                : reason::weight_layout(weight.weight->layout);
   }
+  if (weight.weight->resident) return reason::weight_layout(kStoredLayout);
   for (const WeightPiece& piece : weight.weight->pieces) {
     if (piece.first_col % kWeightBlock != 0)
       return reason::size("first column of a piece", piece.first_col, "multiples of 128");

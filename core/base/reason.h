@@ -36,7 +36,9 @@ inline Reason dtype(const char* operand, const char* found, const char* takes) {
 inline Reason size(const char* what, long long found, const char* takes) {
   return reject("{} is {}, the row takes {}", what, found, takes);
 }
-inline Reason weight_layout(const char* found) { return reject("weight is packed as {}", found); }
+inline Reason weight_layout(const char* found) {
+  return reject("weight is packed as {}", found);
+}  // or "stored"
 inline Reason feature(const char* name) { return reject("device lacks {}", name); }
 inline Reason slower(const char* why) { return reject("a later row is faster here: {}", why); }
 }  // namespace reason

@@ -41,26 +41,23 @@ Result<std::unique_ptr<Runner>> Runner::create(ModelConfig config, std::unique_p
   TAMIS_ASSIGN_OR_RETURN(runner->cache_, CachePool::create(runner->config_, options.precision,
                                                            options.cache_tokens, mtp, *runner->device_));
   TAMIS_ASSIGN_OR_RETURN(runner->weights_, WeightStore::load(runner->weight_set_, *runner->checkpoint_,
-                                                             *runner->device_, progress));
-  TAMIS_RETURN_IF_ERROR(runner->pack_layouts());
+                                                             *runner->device_, *runner->host_, progress));
+  runner->target_.weights = &runner->weights_->weights();
+  TAMIS_RETURN_IF_ERROR(runner->make_weights_resident());
   TAMIS_RETURN_IF_ERROR(runner->make_inputs());
   return runner;
 }
 
-// One layout per weight, chosen from the rows that decode and prefill prefer, before any plan is bound.
-Status Runner::pack_layouts() {
-  std::vector<std::unique_ptr<Plan>> probes;
-  std::vector<const Plan*> views;
+// Now, so that loading takes its time here and not at the first tokens. What decode asks for comes first: it
+// reads every weight for a few tokens, so its layouts matter most.
+Status Runner::make_weights_resident() {
   for (std::int64_t tokens : {std::int64_t{1}, options_.max_batch_tokens}) {
     const StepKey key = key_for_shapes({{tokens, tokens}});
     TAMIS_ASSIGN_OR_RETURN(const Graph graph, build_step_graph(config_, weight_set_,
                                                                {key, options_.precision, cache_->n_pages()}));
-    TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, Plan::create(graph, target_, options_.plan));
-    views.push_back(plan.get());
-    probes.push_back(std::move(plan));
+    TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, Plan::create(graph, target_, options_.plan));
+    TAMIS_RETURN_IF_ERROR(weights_->make_resident(*plan).status());
   }
-  TAMIS_RETURN_IF_ERROR(weights_->pack_layouts(views, device_->info()));
-  target_.weights = &weights_->weights();
   return {};
 }
 
@@ -69,6 +66,10 @@ Result<Plan*> Runner::plan(const StepKey& key) {
   TAMIS_ASSIGN_OR_RETURN(const Graph graph, build_step_graph(config_, weight_set_,
                                                              {key, options_.precision, cache_->n_pages()}));
   TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, Plan::create(graph, target_, options_.plan));
+  TAMIS_ASSIGN_OR_RETURN(const bool changed, weights_->make_resident(*plan));
+  if (changed) {
+    TAMIS_ASSIGN_OR_RETURN(plan, Plan::create(graph, target_, options_.plan));
+  }
   if (arena_ == nullptr || arena_->bytes() < plan->arena_bytes()) {
     // Plans bound earlier keep the smaller arena alive: their captures hold its addresses.
     TAMIS_ASSIGN_OR_RETURN(arena_, device_->alloc(plan->arena_bytes()));

@@ -130,7 +130,7 @@ class Runner {
   };
   Runner() = default;
   Status make_inputs();
-  Status pack_layouts();
+  Status make_weights_resident();
   Status check_items(const std::vector<StepItem>& items, const StepOptions& options) const;
   StepKey key_for(const std::vector<StepItem>& items, const StepOptions& options) const;
   Status fill_inputs(const std::vector<StepItem>& items, const StepKey& key);

@@ -41,6 +41,7 @@ struct Weight {
   Buffer* packed = nullptr;
   std::int64_t packed_offset = 0;
   std::int64_t packed_bytes = 0;
+  bool resident = false;  // in its final form: a row that wants another layout comes too late
 
   bool stored() const { return packed == nullptr; }
 };

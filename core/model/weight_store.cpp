@@ -1,5 +1,6 @@
 #include "core/model/weight_store.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/numeric/float16.h"
@@ -27,8 +28,9 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 }  // namespace
 
 Result<std::unique_ptr<WeightStore>> WeightStore::load(const WeightSet& set, Checkpoint& checkpoint,
-                                                       Device& device, const LoadProgress& progress) {
-  std::unique_ptr<WeightStore> store(new WeightStore(device));
+                                                       Device& device, Device& host,
+                                                       const LoadProgress& progress) {
+  std::unique_ptr<WeightStore> store(new WeightStore(device, host));
   TAMIS_ASSIGN_OR_RETURN(store->queue_, device.create_queue());
   std::int64_t total = 0, done = 0;
   for (const auto& [name, spec] : set.all()) total += static_cast<std::int64_t>(weight_bytes(spec.desc));
@@ -37,140 +39,184 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(const WeightSet& set, Che
     done += static_cast<std::int64_t>(weight_bytes(spec.desc));
     if (progress) progress(done, total);
   }
-  TAMIS_RETURN_IF_ERROR(store->queue_->sync());
+  store->by_name_ = store->host_by_name_;
   return store;
 }
 
-// Host memory that the device reads in place, or a copy. safetensors does not align tensors to their
-// elements; rows read whole elements, so a misaligned tensor is copied, too.
-Result<BufferRange> WeightStore::place(std::span<const std::byte> bytes, std::size_t alignment) {
+// The mapping itself, or a copy: safetensors does not align tensors to their elements, and rows read whole
+// elements.
+Result<BufferRange> WeightStore::map(std::span<const std::byte> bytes, std::size_t alignment) {
+  std::shared_ptr<Buffer> buffer;
   if (aligned(bytes.data(), alignment)) {
-    Result<std::shared_ptr<Buffer>> imported = device_.import_host(bytes);
-    if (imported.ok()) {
-      buffers_.push_back(*imported);
-      return BufferRange{buffers_.back().get(), 0};
-    }
-    if (imported.status().code() != StatusCode::kUnsupported) return imported.status();
+    TAMIS_ASSIGN_OR_RETURN(buffer, host_.import_host(bytes));
+  } else {
+    TAMIS_ASSIGN_OR_RETURN(buffer, host_.alloc(static_cast<std::int64_t>(bytes.size())));
+    std::memcpy(buffer->host(), bytes.data(), bytes.size());
+    owned_bytes_ += static_cast<std::int64_t>(bytes.size());
   }
+  buffers_.push_back(std::move(buffer));
+  return BufferRange{buffers_.back().get(), 0};
+}
+
+Result<BufferRange> WeightStore::upload(std::span<const std::byte> bytes) {
   TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer,
                          device_.alloc(static_cast<std::int64_t>(bytes.size())));
   TAMIS_RETURN_IF_ERROR(queue_->upload(*buffer, 0, bytes));
+  TAMIS_RETURN_IF_ERROR(queue_->sync());
   owned_bytes_ += static_cast<std::int64_t>(bytes.size());
   buffers_.push_back(std::move(buffer));
   return BufferRange{buffers_.back().get(), 0};
 }
 
-Result<WeightStore::Stored> WeightStore::stored(const std::string& name, Checkpoint& checkpoint) {
-  if (const auto it = tensors_.find(name); it != tensors_.end()) return it->second;
+Result<WeightStore::Stored> WeightStore::host_tensor(const std::string& name, Checkpoint& checkpoint) {
+  if (const auto it = host_tensors_.find(name); it != host_tensors_.end()) return it->second;
   TAMIS_ASSIGN_OR_RETURN(const CheckpointTensor* tensor, checkpoint.find(name));
   if (tensor == nullptr) return not_found("{}: tensor {} is missing", checkpoint.where(), name);
   Stored entry;
-  entry.dtype = *tensor->dtype;
   entry.cols = tensor->shape.back();
-  TAMIS_ASSIGN_OR_RETURN(entry.data, place(tensor->bytes, dtype_size(entry.dtype)));
-  if (entry.dtype == DType::kE4M3) {
+  entry.data_bytes = static_cast<std::int64_t>(tensor->bytes.size());
+  TAMIS_ASSIGN_OR_RETURN(entry.data, map(tensor->bytes, dtype_size(*tensor->dtype)));
+  if (tensor->dtype == DType::kE4M3) {
     TAMIS_ASSIGN_OR_RETURN(const CheckpointTensor* scales, checkpoint.find_scales(*tensor));
-    TAMIS_ASSIGN_OR_RETURN(entry.scales, place(scales->bytes, 4));
+    entry.scale_bytes = static_cast<std::int64_t>(scales->bytes.size());
+    TAMIS_ASSIGN_OR_RETURN(entry.scales, map(scales->bytes, 4));
     entry.scale_stride = ceil_div(entry.cols, kWeightBlock);
   }
-  return tensors_[name] = entry;
+  return host_tensors_[name] = entry;
+}
+
+Result<WeightStore::Stored> WeightStore::device_tensor(const std::string& name) {
+  if (const auto it = device_tensors_.find(name); it != device_tensors_.end()) return it->second;
+  Stored entry = host_tensors_.at(name);
+  for (auto [range, bytes] : {std::pair(&entry.data, entry.data_bytes), {&entry.scales, entry.scale_bytes}}) {
+    if (range->buffer == nullptr) continue;
+    const std::span memory(range->buffer->host() + range->offset, static_cast<std::size_t>(bytes));
+    TAMIS_ASSIGN_OR_RETURN(*range, upload(memory));
+  }
+  return device_tensors_[name] = entry;
 }
 
 Status WeightStore::add_vector(const WeightSpec& spec, Checkpoint& checkpoint) {
-  std::vector<float> values = spec.constant;
-  if (values.empty()) {
+  const std::int64_t n = spec.desc.dim(0);
+  TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, host_.alloc(n * 4));
+  const std::span values(reinterpret_cast<float*>(buffer->host()), static_cast<std::size_t>(n));
+  if (!spec.constant.empty()) {
+    std::copy(spec.constant.begin(), spec.constant.end(), values.begin());
+  } else {
     TAMIS_ASSIGN_OR_RETURN(const CheckpointTensor* tensor, checkpoint.find(spec.parts[0].tensor));
     if (tensor == nullptr)
       return not_found("{}: tensor {} is missing", checkpoint.where(), spec.parts[0].tensor);
     const std::size_t size = dtype_size(*tensor->dtype);
-    values.resize(static_cast<std::size_t>(spec.desc.dim(0)));
     for (std::size_t i = 0; i < values.size(); ++i)
       values[i] = element(*tensor->dtype, tensor->bytes.data() + i * size);
   }
-  const auto bytes = std::as_bytes(std::span(values));
-  TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer,
-                         device_.alloc(static_cast<std::int64_t>(bytes.size())));
-  TAMIS_RETURN_IF_ERROR(queue_->upload(*buffer, 0, bytes));
-  TAMIS_RETURN_IF_ERROR(queue_->sync());  // `values` goes out of scope
-  owned_bytes_ += static_cast<std::int64_t>(bytes.size());
-  vectors_[spec.name] = {buffer.get(), 0};
+  host_vectors_[spec.name] = vectors_[spec.name] = {buffer.get(), 0};
   buffers_.push_back(std::move(buffer));
+  owned_bytes_ += n * 4;
+  if (&device_ == &host_) return {};
+  TAMIS_ASSIGN_OR_RETURN(vectors_[spec.name], upload(std::as_bytes(values)));
   return {};
+}
+
+WeightPiece WeightStore::make_piece(const WeightPart& part, DType dtype, const Stored& source) {
+  const auto size = static_cast<std::int64_t>(dtype_size(dtype));
+  WeightPiece piece;
+  piece.buffer = source.data.buffer;
+  piece.offset = source.data.offset + (part.first_row * source.cols + part.first_col) * size;
+  piece.rows = part.rows;
+  piece.row_stride = source.cols;
+  piece.scale_buffer = source.scales.buffer;
+  piece.scale_offset = source.scales.offset;
+  piece.scale_stride = source.scale_stride;
+  piece.first_row = part.first_row;
+  piece.first_col = part.first_col;
+  return piece;
+}
+
+Weight& WeightStore::keep(const TensorDesc& desc, std::vector<WeightPiece> pieces) {
+  pieces_.push_back(std::make_unique<std::vector<WeightPiece>>(std::move(pieces)));
+  weights_.push_back(std::make_unique<Weight>());
+  weights_.back()->desc = desc;
+  weights_.back()->pieces = *pieces_.back();
+  return *weights_.back();
 }
 
 Status WeightStore::add(const WeightSpec& spec, Checkpoint& checkpoint) {
   if (spec.desc.rank == 1) return add_vector(spec, checkpoint);
-  auto pieces = std::make_unique<std::vector<WeightPiece>>();
-  const auto size = static_cast<std::int64_t>(dtype_size(spec.desc.dtype));
+  std::vector<WeightPiece> pieces;
   for (const WeightPart& part : spec.parts) {
-    TAMIS_ASSIGN_OR_RETURN(const Stored source, stored(part.tensor, checkpoint));
-    WeightPiece piece;
-    piece.buffer = source.data.buffer;
-    piece.offset = source.data.offset + (part.first_row * source.cols + part.first_col) * size;
-    piece.rows = part.rows;
-    piece.row_stride = source.cols;
-    piece.scale_buffer = source.scales.buffer;
-    piece.scale_offset = source.scales.offset;
-    piece.scale_stride = source.scale_stride;
-    piece.first_row = part.first_row;
-    piece.first_col = part.first_col;
-    pieces->push_back(piece);
+    TAMIS_ASSIGN_OR_RETURN(const Stored source, host_tensor(part.tensor, checkpoint));
+    pieces.push_back(make_piece(part, spec.desc.dtype, source));
   }
-  auto weight = std::make_unique<Weight>();
-  weight->desc = spec.desc;
-  weight->pieces = *pieces;
-  by_name_[spec.name] = weight.get();
-  weights_[spec.name] = std::move(weight);
-  pieces_.push_back(std::move(pieces));
+  host_by_name_[spec.name] = &keep(spec.desc, std::move(pieces));
+  specs_[spec.name] = &spec;
+  return {};
+}
+
+// On the host the mapping itself serves.
+Status WeightStore::place_stored(const std::string& name) {
+  const WeightSpec& spec = *specs_.at(name);
+  std::vector<WeightPiece> pieces;
+  for (const WeightPart& part : spec.parts) {
+    TAMIS_ASSIGN_OR_RETURN(const Stored source,
+                           &device_ == &host_ ? host_tensors_.at(part.tensor) : device_tensor(part.tensor));
+    pieces.push_back(make_piece(part, spec.desc.dtype, source));
+  }
+  Weight& weight = keep(spec.desc, std::move(pieces));
+  weight.resident = true;
+  by_name_[name] = &weight;
   return {};
 }
 
 Status WeightStore::pack(const std::string& name, const KernelRow& row, const Layout& layout) {
-  Weight& weight = *weights_.at(name);
-  if (!layout_fits(layout.bytes, weight.desc)) {
+  const Weight& stored = *host_by_name_.at(name);
+  if (!layout_fits(layout.bytes, stored.desc)) {
     return internal_error("{}: layout {} takes {} bytes for {} stored: over the 1.05 that is promised",
-                          row.name, layout.name, layout.bytes, weight_bytes(weight.desc));
+                          row.name, layout.name, layout.bytes, weight_bytes(stored.desc));
   }
   std::vector<std::byte> packed(static_cast<std::size_t>(layout.bytes));
-  TAMIS_RETURN_IF_ERROR(row.pack(weight, layout, packed));
-  TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, device_.alloc(layout.bytes));
-  TAMIS_RETURN_IF_ERROR(queue_->upload(*buffer, 0, packed));
-  TAMIS_RETURN_IF_ERROR(queue_->sync());
+  TAMIS_RETURN_IF_ERROR(row.pack(stored, layout, packed));
+  TAMIS_ASSIGN_OR_RETURN(const BufferRange range, upload(packed));
+  Weight& weight = keep(stored.desc, {});
   weight.layout = layout.name;
-  weight.packed = buffer.get();
+  weight.packed = range.buffer;
+  weight.packed_offset = range.offset;
   weight.packed_bytes = layout.bytes;
-  weight.pieces = {};
-  owned_bytes_ += layout.bytes;
-  buffers_.push_back(std::move(buffer));
+  weight.resident = true;
+  by_name_[name] = &weight;
   return {};
 }
 
-Status WeightStore::pack_layouts(const std::vector<const Plan*>& plans, const DeviceInfo& device) {
-  for (const Plan* plan : plans) {
-    for (std::size_t i = 0; i < plan->nodes().size(); ++i) {
-      const PlannedNode& planned = plan->nodes()[i];
-      if (planned.on_host || planned.choice.row->weight_layout == nullptr) continue;
-      const PlanCall call = plan->unbound_call(i);
-      const Layout layout = planned.choice.row->weight_layout(device, call.call);
-      if (std::strcmp(layout.name, kStoredLayout) == 0) continue;
-      for (std::size_t o = 0; o < planned.node->operands.size(); ++o) {
-        const bool is_weight =
-            planned.node->op->operands[o].role == Role::kWeight && planned.node->operands[o] >= 0;
-        if (!is_weight || plan->graph().desc(planned.node->operands[o]).rank < 2) continue;
-        const std::string& name =
-            plan->graph().storage(plan->graph().value(planned.node->operands[o]).storage).name;
-        const auto it = weights_.find(name);
-        if (it == weights_.end() || !it->second->stored()) continue;
-        TAMIS_RETURN_IF_ERROR(pack(name, *planned.choice.row, layout).with_context(name));
-      }
+Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call) {
+  const Layout layout = row.weight_layout != nullptr ? row.weight_layout(device_.info(), call) : Layout{};
+  const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
+  return as_stored ? place_stored(name) : pack(name, row, layout);
+}
+
+Result<bool> WeightStore::make_resident(const Plan& plan) {
+  bool changed = false;
+  for (std::size_t i = 0; i < plan.nodes().size(); ++i) {
+    const PlannedNode& planned = plan.nodes()[i];
+    if (planned.on_host) continue;
+    const Node& node = *planned.node;
+    for (std::size_t o = 0; o < node.operands.size(); ++o) {
+      if (node.operands[o] < 0 || node.op->operands[o].role != Role::kWeight) continue;
+      const std::string& name = plan.graph().storage(plan.graph().value(node.operands[o]).storage).name;
+      if (specs_.count(name) == 0 || by_name_.at(name)->resident) continue;
+      const PlanCall call = plan.unbound_call(i);
+      changed = true;
+      TAMIS_RETURN_IF_ERROR(
+          make_weight_resident(name, *planned.choice.row, call.call).with_context("weight " + name));
     }
   }
-  return {};
+  return changed;
 }
 
 void WeightStore::bind(Bindings& bindings) const {
   for (const auto& [name, weight] : by_name_) bindings.weights[name] = weight;
+  for (const auto& [name, weight] : host_by_name_) bindings.host_weights[name] = weight;
   for (const auto& [name, range] : vectors_) bindings.buffers[name] = range;
+  for (const auto& [name, range] : host_vectors_) bindings.host_vectors[name] = range;
 }
 
 }  // namespace tamis

@@ -1,6 +1,6 @@
-// The declared weights of a model made real for a device: pieces that point into the mapped checkpoint where
-// the device can read host memory, uploaded copies otherwise; rank-1 weights widened to f32; packed layouts
-// where the chosen kernel rows ask for one.
+// The declared weights of a model made real. In host memory: pieces that point into the mapped checkpoint,
+// for CPU rows and for packing; rank-1 weights widened to f32. On a device with memory of its own: each
+// weight that a plan's rows use there, uploaded as stored or in the layout that its first row asks for.
 #pragma once
 
 #include <functional>
@@ -17,44 +17,59 @@ using LoadProgress = std::function<void(std::int64_t done_bytes, std::int64_t to
 
 class WeightStore {
  public:
-  // The checkpoint must outlive the store: weights point into its mapping.
+  // Set and checkpoint must outlive the store: weights point into the mapping. `host` is the CPU device; it
+  // may be `device` itself. Nothing of rank >= 2 goes to the device yet.
   static Result<std::unique_ptr<WeightStore>> load(const WeightSet& set, Checkpoint& checkpoint,
-                                                   Device& device, const LoadProgress& progress = {});
+                                                   Device& device, Device& host,
+                                                   const LoadProgress& progress = {});
 
-  // Packs every weight for which a planned node's row asks for a layout; the first plan that names a weight
-  // decides. Other rows then accept that layout or say "weight is packed as X".
-  Status pack_layouts(const std::vector<const Plan*>& plans, const DeviceInfo& device);
+  // Makes resident what the plan's rows read on the device. The first row that reads a weight decides its
+  // layout; the planner shows the weight as it is to later rows, which take it or say "weight is packed as X".
+  // True if something became resident: plan again then, since rows of this very plan may have wished for
+  // different layouts of one weight.
+  Result<bool> make_resident(const Plan& plan);
 
   // Adds the weights to a plan's bindings.
   void bind(Bindings& bindings) const;
-  // By name: what the planner shows to rows, so that they can refuse a layout.
+  // By name, as they are on the device, or as stored where they are not there (yet).
   const std::unordered_map<std::string, const Weight*>& weights() const { return by_name_; }
-  // Bytes this process holds for weights beyond the mapped checkpoint.
+  // Bytes that this store allocated, on the device and in host memory, beyond the mapped checkpoint.
   std::int64_t owned_bytes() const { return owned_bytes_; }
 
  private:
-  explicit WeightStore(Device& device) : device_(device) {}
+  WeightStore(Device& device, Device& host) : device_(device), host_(host) {}
+  // A checkpoint tensor in one memory.
   struct Stored {
     BufferRange data;
     BufferRange scales;  // buffer null: none
     std::int64_t cols = 0;
     std::int64_t scale_stride = 0;
-    DType dtype = DType::kF32;
+    std::int64_t data_bytes = 0;
+    std::int64_t scale_bytes = 0;
   };
+  using Tensors = std::unordered_map<std::string, Stored>;
   Status add(const WeightSpec& spec, Checkpoint& checkpoint);
   Status add_vector(const WeightSpec& spec, Checkpoint& checkpoint);
-  Result<Stored> stored(const std::string& name, Checkpoint& checkpoint);
-  Result<BufferRange> place(std::span<const std::byte> bytes, std::size_t alignment);
+  Result<Stored> host_tensor(const std::string& name, Checkpoint& checkpoint);
+  Result<Stored> device_tensor(const std::string& name);
+  Result<BufferRange> map(std::span<const std::byte> bytes, std::size_t alignment);
+  Result<BufferRange> upload(std::span<const std::byte> bytes);
+  Status make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call);
+  Status place_stored(const std::string& name);
   Status pack(const std::string& name, const KernelRow& row, const Layout& layout);
+  static WeightPiece make_piece(const WeightPart& part, DType dtype, const Stored& source);
+  Weight& keep(const TensorDesc& desc, std::vector<WeightPiece> pieces);
 
   Device& device_;
+  Device& host_;
   std::unique_ptr<Queue> queue_;
   std::vector<std::shared_ptr<Buffer>> buffers_;
-  std::unordered_map<std::string, Stored> tensors_;
-  std::unordered_map<std::string, std::unique_ptr<Weight>> weights_;
+  std::unordered_map<std::string, const WeightSpec*> specs_;  // of rank >= 2
+  Tensors host_tensors_, device_tensors_;
   std::vector<std::unique_ptr<std::vector<WeightPiece>>> pieces_;
-  std::unordered_map<std::string, const Weight*> by_name_;
-  std::unordered_map<std::string, BufferRange> vectors_;
+  std::vector<std::unique_ptr<Weight>> weights_;
+  std::unordered_map<std::string, const Weight*> by_name_, host_by_name_;
+  std::unordered_map<std::string, BufferRange> vectors_, host_vectors_;
   std::int64_t owned_bytes_ = 0;
 };
 
