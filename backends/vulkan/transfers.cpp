@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backends/vulkan/queue.h"
+#include "core/backend/check_range.h"
 
 namespace tamis::vulkan {
 namespace {
@@ -17,12 +18,8 @@ struct Range {
   std::uint64_t begin, end;  // device addresses
 };
 
-// Offsets come from plans and tests alike: nothing outside the buffer is ever touched.
 Result<Range> find_range(const char* what, Buffer& buffer, std::int64_t offset, std::int64_t bytes) {
-  if (offset < 0 || bytes < 0 || offset > buffer.bytes() || bytes > buffer.bytes() - offset) {
-    return invalid_argument("vulkan: {}: {} bytes at {} of a buffer of {}", what, bytes, offset,
-                            buffer.bytes());
-  }
+  TAMIS_RETURN_IF_ERROR(check_range(what, buffer, offset, bytes).with_context("vulkan"));
   auto& memory = static_cast<VulkanBuffer&>(buffer);
   const std::uint64_t begin = memory.address() + static_cast<std::uint64_t>(offset);
   return Range{&memory, begin, begin + static_cast<std::uint64_t>(bytes)};
