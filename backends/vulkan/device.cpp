@@ -53,6 +53,7 @@ DeviceList enumerate_devices() {
   for (VkPhysicalDevice handle : *handles) {
     Result<Physical> physical = describe(**instance, handle);
     if (physical.ok()) {
+      log(LogLevel::kInfo, "vulkan: {}: {}", physical->info.name, physical->info.driver);
       found.push_back(std::move(physical).value());
       continue;
     }
