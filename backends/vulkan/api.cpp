@@ -64,7 +64,8 @@ Status load_api(const InstanceApi& instance, VkDevice device, DeviceApi& api) {
 Status check(VkResult result, const char* call) {
   if (result == VK_SUCCESS) return {};
   StatusCode code = StatusCode::kInternal;
-  if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
+  if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY ||
+      result == VK_ERROR_TOO_MANY_OBJECTS)
     code = StatusCode::kOutOfMemory;
   if (result == VK_ERROR_DEVICE_LOST) code = StatusCode::kDeviceLost;
   return {code, fmt::format("{}: {}", call, result_name(result))};

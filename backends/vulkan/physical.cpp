@@ -20,6 +20,8 @@ constexpr Requirement kRequirements[] = {
     {"timelineSemaphore", [](RequiredFeatures& f) { return &f.v12.timelineSemaphore; }},
 };
 
+constexpr std::uint32_t kThreads = 256;  // of the largest work group of shaders/
+
 struct Properties {
   VkPhysicalDeviceProperties2 core{};
   VkPhysicalDeviceDriverProperties driver{};
@@ -157,6 +159,9 @@ Result<Physical> describe(const Instance& instance, VkPhysicalDevice handle) {
     if (*requirement.flag(features) == VK_FALSE) return unsupported("{}: no {}", info.name, requirement.name);
   }
   physical.limits = properties.core.properties.limits;
+  if (physical.limits.maxComputeWorkGroupInvocations < kThreads ||
+      physical.limits.maxComputeWorkGroupSize[0] < kThreads)
+    return unsupported("{}: no work groups of {} threads", info.name, kThreads);
   physical.software = properties.core.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
   TAMIS_RETURN_IF_ERROR(find_queue_family(vk, physical));
   TAMIS_RETURN_IF_ERROR(find_heap(vk, physical));
