@@ -9,17 +9,23 @@ namespace {
 // Fills take words and rows read whole words of the last element, so buffers end on one.
 constexpr std::int64_t kGranularity = 16;
 
-// The index of the first type that is allowed and has all `wanted` flags, or -1.
-int find_type(const Physical& physical, std::uint32_t allowed, VkMemoryPropertyFlags wanted) {
+constexpr std::uint32_t kAnyHeap = VK_MAX_MEMORY_HEAPS;
+
+// The index of the first type that is allowed, has all `wanted` flags and comes from `heap`, or -1.
+int find_type(const Physical& physical, std::uint32_t allowed, VkMemoryPropertyFlags wanted,
+              std::uint32_t heap = kAnyHeap) {
   for (std::uint32_t i = 0; i < physical.memory.memoryTypeCount; ++i) {
-    if ((allowed & (1u << i)) == 0) continue;
-    if ((physical.memory.memoryTypes[i].propertyFlags & wanted) == wanted) return static_cast<int>(i);
+    const VkMemoryType& type = physical.memory.memoryTypes[i];
+    if ((allowed & (1u << i)) == 0 || (heap != kAnyHeap && type.heapIndex != heap)) continue;
+    if ((type.propertyFlags & wanted) == wanted) return static_cast<int>(i);
   }
   return -1;
 }
 
 int choose_type(const Physical& physical, std::uint32_t allowed, Memory memory) {
-  if (memory == Memory::kDevice) return find_type(physical, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+  // The largest device-local heap: a card may have a small one beside it that the host can map.
+  if (memory == Memory::kDevice)
+    return find_type(physical, allowed, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, physical.heap);
   const VkMemoryPropertyFlags shared =
       VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
   const int cached = find_type(physical, allowed, shared | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
