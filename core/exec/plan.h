@@ -104,7 +104,8 @@ class Plan {
   // The call of a node without its memory: for explain, layouts, FLOPs and bytes.
   PlanCall unbound_call(std::size_t index) const;
 
-  // Resolves every operand. kNotFound names an input, state or weight that `bindings` lacks.
+  // Resolves every operand. kNotFound names an input, state or weight that `bindings` lacks; kInvalidArgument a
+  // weight in a layout that its row does not read.
   Status bind(const Bindings& bindings);
 
   // Runs all segments in order and waits. Captures capturable segments on the first run and replays them
@@ -133,6 +134,7 @@ class Plan {
   void cut_segments();
   void lay_out_memory();
   Status resolve(const Bindings& bindings, std::size_t index, bool host);
+  Status check_weights(std::size_t index) const;
   Status make_host_mirrors(std::size_t index);
   Status launch_node(std::size_t index, Queue& queue, Queue& host_queue);
   Status launch_on_host(std::size_t index, Queue& queue, Queue& host_queue);

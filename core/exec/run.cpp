@@ -70,6 +70,21 @@ Status Plan::make_host_mirrors(std::size_t index) {
   return {};
 }
 
+// The plan may have been made before its weights were resident; what they became may not be what the row
+// reads.
+Status Plan::check_weights(std::size_t index) const {
+  const PlannedNode& planned = planned_[index];
+  const BoundNode& bound = bound_[index];
+  const bool has_weights = std::any_of(bound.operands.begin(), bound.operands.end(),
+                                       [](const Tensor& operand) { return operand.weight != nullptr; });
+  if (!has_weights || planned.choice.row->accepts == nullptr) return {};
+  const DeviceInfo& device = (planned.on_host ? target_.host : target_.device)->info();
+  const Reason reason = planned.choice.row->accepts(device, bound.call);
+  if (reason.accepted()) return {};
+  return describe_failure(
+      invalid_argument("bind: {}: plan again with the weights as they are", reason.text()), index);
+}
+
 Status Plan::bind(const Bindings& bindings) {
   if (bindings.arena == nullptr || bindings.arena->bytes() < arena_bytes_) {
     return out_of_memory("plan: needs an arena of {} bytes, has {}", arena_bytes_,
@@ -89,6 +104,7 @@ Status Plan::bind(const Bindings& bindings) {
     }
     bound.call = {planned.node->op, planned.node->params.get(), bound.operands};
     TAMIS_RETURN_IF_ERROR(resolve(bindings, i, planned.on_host));
+    TAMIS_RETURN_IF_ERROR(check_weights(i));
     if (planned.on_host) {
       TAMIS_RETURN_IF_ERROR(make_host_mirrors(i));
       continue;

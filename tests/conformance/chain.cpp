@@ -115,14 +115,18 @@ Graph Chain::graph(const OpDef& store) const {
   return g;
 }
 
-std::unique_ptr<Plan> Chain::make_plan(const Backend& backend, const PlanOptions& options) const {
-  PlanTarget where = target();
-  where.backend = &backend;
+Result<std::unique_ptr<Plan>> Chain::try_plan(const Backend& backend, const PlanOptions& options,
+                                              const OpDef& store) const {
   const std::unordered_map<std::string, const Weight*> weights{{"fp8", &weights_->fp8},
                                                                {"f32", &weights_->f32}};
+  PlanTarget where = target();
+  where.backend = &backend;
   where.weights = &weights;
-  auto plan = must(Plan::create(graph(), where, options));
-  return plan;
+  return Plan::create(graph(store), where, options);
+}
+
+std::unique_ptr<Plan> Chain::make_plan(const Backend& backend, const OpDef& store) const {
+  return must(try_plan(backend, {}, store));
 }
 
 void Chain::bind(Plan& plan) {

@@ -31,7 +31,9 @@ class Chain : public OnDevice {
 
   void SetUp() override;
   Graph graph(const OpDef& store = op::kv_store) const;
-  std::unique_ptr<Plan> make_plan(const Backend& backend, const PlanOptions& options = {}) const;
+  std::unique_ptr<Plan> make_plan(const Backend& backend, const OpDef& store = op::kv_store) const;
+  Result<std::unique_ptr<Plan>> try_plan(const Backend& backend, const PlanOptions& options,
+                                         const OpDef& store = op::kv_store) const;
   // Binds to the fixture's memory.
   void bind(Plan& plan);
   // Inputs uploaded, the cache set to kUntouched.

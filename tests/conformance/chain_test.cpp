@@ -62,8 +62,7 @@ TEST_P(Chain, HostRowCutsTheSegmentAndIsCounted) {
   EXPECT_EQ(plan->captured_segments(), 3);
   PlanOptions strict;
   strict.strict = true;
-  const auto refused =
-      Plan::create(graph(), {&no_store, device_.get(), target().host_backend, host_.get(), nullptr}, strict);
+  const auto refused = try_plan(no_store, strict);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.status().code(), StatusCode::kUnsupported);
 }
@@ -88,9 +87,7 @@ TEST_P(Chain, CheckedRunCatchesAWriteThatNoRoleDeclares) {
   hidden.name = "hidden_store";
   hidden.operands = kHidden;
   const ChangedBackend renamed(*backend_, {}, {{"hidden_store", "kv_store"}});
-  PlanTarget where = target();
-  where.backend = &renamed;
-  const auto plan = must(Plan::create(graph(hidden), where, {}));
+  const auto plan = make_plan(renamed, hidden);
   bind(*plan);
   reset(ChainInputs::make(5, kTokens));
   const Status caught = plan->run_checked(*queue_, *host_queue_);
