@@ -142,6 +142,8 @@ class Runner {
   Result<std::unique_ptr<Plan>> make_plan(const StepKey& key) const;
   Status bind(Plan& plan);
   StepKey key_for(const std::vector<StepItem>& items, const StepOptions& options) const;
+  Status reserve(const std::vector<StepItem>& items);
+  Result<StepResult> run_step(const std::vector<StepItem>& items, const StepOptions& options);
   Status fill_inputs(const std::vector<StepItem>& items, const StepKey& key);
   Status fill_sampling(const std::vector<StepItem>& items, const StepKey& key);
   Status fill_draft_hidden(const std::vector<StepItem>& items);

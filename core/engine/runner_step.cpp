@@ -336,27 +336,34 @@ Result<StepResult> Runner::collect(const std::vector<StepItem>& items, const Ste
   return result;
 }
 
-Result<StepResult> Runner::step(const std::vector<StepItem>& items, const StepOptions& options) {
-  TAMIS_RETURN_IF_ERROR(check_items(items, options));
+// Pages for the tokens that the items add. On kOutOfMemory the caller gives them back.
+Status Runner::reserve(const std::vector<StepItem>& items) {
   for (const StepItem& item : items) {
     SequenceCache& cache = sequences_.at(item.sequence);
-    const Status reserved =
-        cache_->reserve(cache, cache.length + static_cast<std::int64_t>(item.tokens.size()));
-    if (reserved.ok()) continue;
-    for (const StepItem& undo : items) {
-      SequenceCache& grown = sequences_.at(undo.sequence);
-      cache_->truncate(grown, grown.length);
-    }
-    return reserved;
+    TAMIS_RETURN_IF_ERROR(
+        cache_->reserve(cache, cache.length + static_cast<std::int64_t>(item.tokens.size())));
   }
+  return {};
+}
+
+Result<StepResult> Runner::run_step(const std::vector<StepItem>& items, const StepOptions& options) {
+  TAMIS_RETURN_IF_ERROR(reserve(items));
   const StepKey key = key_for(items, options);
   TAMIS_RETURN_IF_ERROR(fill_inputs(items, key));
   TAMIS_ASSIGN_OR_RETURN(Plan * step_plan, plan(key));
   TAMIS_RETURN_IF_ERROR(checked_ ? step_plan->run_checked(*queue_, *host_queue_)
                                  : step_plan->run(*queue_, *host_queue_, trace_));
-  TAMIS_ASSIGN_OR_RETURN(StepResult result, collect(items, key, *step_plan));
+  return collect(items, key, *step_plan);
+}
+
+Result<StepResult> Runner::step(const std::vector<StepItem>& items, const StepOptions& options) {
+  TAMIS_RETURN_IF_ERROR(check_items(items, options));
+  Result<StepResult> result = run_step(items, options);
   for (const StepItem& item : items) {
-    sequences_.at(item.sequence).length += static_cast<std::int64_t>(item.tokens.size());
+    SequenceCache& cache = sequences_.at(item.sequence);
+    // What a failed step wrote lies past the length: nobody reads it, and its pages go back.
+    if (result.ok()) cache.length += static_cast<std::int64_t>(item.tokens.size());
+    cache_->truncate(cache, cache.length);
   }
   return result;
 }

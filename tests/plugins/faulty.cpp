@@ -37,16 +37,19 @@ class FaultyQueue final : public Queue {
     return inner_->elapsed_seconds(begin, end);
   }
   Status begin_capture() override {
-    capturing_ = true;
+    capturing_ = std::make_unique<FaultyCapture>();
     return inner_->begin_capture();
   }
   Result<std::unique_ptr<Capture>> end_capture() override {
-    capturing_ = false;
-    return inner_->end_capture();
+    std::unique_ptr<FaultyCapture> capture = std::move(capturing_);
+    TAMIS_ASSIGN_OR_RETURN(capture->inner, inner_->end_capture());
+    return std::unique_ptr<Capture>(std::move(capture));
   }
   Status replay(Capture& capture) override {
+    auto& captured = static_cast<FaultyCapture&>(capture);
+    log().note_all(captured.launches);
     lose_if_due();
-    return pending_.ok() ? inner_->replay(capture) : Status();
+    return pending_.ok() ? inner_->replay(*captured.inner) : Status();
   }
   Status sync() override {
     TAMIS_RETURN_IF_ERROR(inner_->sync());
@@ -58,7 +61,9 @@ class FaultyQueue final : public Queue {
 
   Status launch(const KernelRow& row, const OpCall& call, const Scratch& scratch) {
     if (due(faults_.bad_launch_in)) return internal_error("kernel launch: invalid configuration");
-    if (!capturing_) {
+    if (capturing_ != nullptr) {
+      capturing_->launches.push_back(log().current());
+    } else {
       log().note();
       lose_if_due();
     }
@@ -66,6 +71,10 @@ class FaultyQueue final : public Queue {
   }
 
  private:
+  struct FaultyCapture final : Capture {
+    std::unique_ptr<Capture> inner;
+    std::vector<LoggedLaunch> launches;
+  };
   void lose_if_due() {
     if (due(faults_.lost_in)) pending_ = {StatusCode::kDeviceLost, "sync: the device is lost"};
   }
@@ -73,7 +82,7 @@ class FaultyQueue final : public Queue {
   std::unique_ptr<Queue> inner_;
   Faults& faults_;
   Status pending_;
-  bool capturing_ = false;
+  std::unique_ptr<FaultyCapture> capturing_;
 };
 
 class FaultyDevice final : public Device {
