@@ -2,17 +2,9 @@
 
 #include <cstring>
 
+#include "core/backend/check_range.h"
+
 namespace tamis::cpu {
-namespace {
-
-Status check_range(const char* what, const Buffer& buffer, std::int64_t offset, std::int64_t bytes) {
-  if (offset >= 0 && bytes >= 0 && offset + bytes <= buffer.bytes()) return {};
-  return invalid_argument("{}: bytes [{}, {}) of a buffer of {}", what, offset, offset + bytes,
-                          buffer.bytes());
-}
-
-}  // namespace
-
 Status CpuQueue::upload(Buffer& dst, std::int64_t offset, std::span<const std::byte> src) {
   TAMIS_RETURN_IF_ERROR(check_range("upload", dst, offset, static_cast<std::int64_t>(src.size())));
   if (!src.empty()) std::memcpy(dst.host() + offset, src.data(), src.size());

@@ -1,0 +1,30 @@
+// Operands as the kernels take them.
+#pragma once
+
+#include "backends/cuda/queue.h"
+#include "kernels_cuda/common/matrix.h"
+
+namespace tamis::cuda {
+
+// f32, bf16, f16 and e4m3 only; rows check dtypes in accepts().
+inline Element element_of(DType dtype) {
+  switch (dtype) {
+    case DType::kBF16: return Element::kBF16;
+    case DType::kF16: return Element::kF16;
+    case DType::kE4M3: return Element::kE4M3;
+    default: return Element::kF32;
+  }
+}
+
+inline ConstMatrix const_matrix(const Tensor& tensor) {
+  return {address(tensor), tensor.desc.stride(0), element_of(tensor.desc.dtype)};
+}
+inline Matrix matrix(const Tensor& tensor) {
+  return {address(tensor), tensor.desc.stride(0), element_of(tensor.desc.dtype)};
+}
+template <class T>
+T* pointer(const Tensor& tensor) {
+  return reinterpret_cast<T*>(address(tensor));
+}
+
+}  // namespace tamis::cuda

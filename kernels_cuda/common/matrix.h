@@ -1,0 +1,22 @@
+// What kernels_cuda takes instead of the library's tensors: plain addresses and strides.
+#pragma once
+
+#include <cstdint>
+
+namespace tamis::cuda {
+
+enum class Element : int { kF32, kBF16, kF16, kE4M3 };
+
+// [rows, cols] with unit column stride.
+struct ConstMatrix {
+  const void* data;
+  std::int64_t row_stride;  // elements
+  Element type;
+};
+struct Matrix {
+  void* data;
+  std::int64_t row_stride;
+  Element type;
+};
+
+}  // namespace tamis::cuda
