@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/backend/check_range.h"
+
 namespace tamis::hip {
 
 HipBuffer::~HipBuffer() {
@@ -29,10 +31,7 @@ Result<std::shared_ptr<Buffer>> allocate(std::int64_t bytes, int device) {
 }
 
 Result<std::byte*> range(const char* what, Buffer& buffer, std::int64_t offset, std::int64_t bytes) {
-  if (offset < 0 || bytes < 0 || offset > buffer.bytes() || bytes > buffer.bytes() - offset) {
-    return invalid_argument(TAMIS_HIP_BACKEND ": {}: {} bytes at {} of a buffer of {}", what, bytes, offset,
-                            buffer.bytes());
-  }
+  TAMIS_RETURN_IF_ERROR(check_range(what, buffer, offset, bytes));
   return static_cast<HipBuffer&>(buffer).device_address() + offset;
 }
 

@@ -1,5 +1,5 @@
-// Included before everything else where clang >= 20 compiles against the HIP 5.2 that Debian 12 packages: what
-// those headers and that device library expect of a compiler of 2022. Not used with any other HIP.
+// Included before everything else where clang >= 20 compiles against the HIP 5.2 that Debian 12 packages:
+// what those headers and that device library expect of a compiler of 2022. Not used with any other HIP.
 #pragma once
 
 #if defined(__HIP__)
@@ -15,7 +15,8 @@
 
 // Half-precision reciprocals, which the device library used to define.
 typedef _Float16 tamis_half2 __attribute__((ext_vector_type(2)));
-extern "C" __attribute__((device, const)) _Float16 __llvm_amdgcn_rcp_f16(_Float16) __asm("llvm.amdgcn.rcp.f16");
+extern "C" __attribute__((device, const)) _Float16 __llvm_amdgcn_rcp_f16(_Float16) __asm(
+    "llvm.amdgcn.rcp.f16");
 static inline __attribute__((device)) tamis_half2 __llvm_amdgcn_rcp_2f16(tamis_half2 x) {
   return tamis_half2{__llvm_amdgcn_rcp_f16(x.x), __llvm_amdgcn_rcp_f16(x.y)};
 }

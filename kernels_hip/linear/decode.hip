@@ -34,6 +34,7 @@ __device__ int local_index(int c) {
 template <int tokens, bool packed>
 __device__ void load_chunk(const Linear& args, std::int64_t token, std::int64_t k0,
                            float (&xs)[tokens][kChunk]) {
+#pragma unroll 1
   for (int t = 0; t < tokens; ++t) {
     for (int c = static_cast<int>(threadIdx.x); c < kChunk; c += static_cast<int>(blockDim.x)) {
       const bool inside = token + t < args.tokens && k0 + c < args.k;
@@ -42,31 +43,68 @@ __device__ void load_chunk(const Linear& args, std::int64_t token, std::int64_t 
   }
 }
 
-// Adds this lane's share of columns [k0, k0 + kChunk) of packed row j.
+// Adds this lane's share of columns [k0, k0 + kChunk) of kRows packed rows. A value of local memory feeds all
+// of them. The loop over parts is not unrolled: that would hold 16 columns of eight tokens in registers.
 template <int tokens>
-__device__ void add_packed(const Linear& args, std::int64_t j, std::int64_t k0,
-                           const float (&xs)[tokens][kChunk], float (&sums)[tokens]) {
-  const auto* row = static_cast<const std::uint8_t*>(args.w.rows.data) + j * args.w.rows.stride + k0;
+__device__ void add_packed(const Linear& args, const std::int64_t (&j)[kRows], std::int64_t k0,
+                           const float (&xs)[tokens][kChunk], float (&sums)[kRows][tokens]) {
+  const auto* codes = static_cast<const std::uint8_t*>(args.w.rows.data) + k0;
   for (int c = lane_id() * kVector; c < kChunk && k0 + c < args.k; c += wave_size() * kVector) {
-    const uint4 codes = *reinterpret_cast<const uint4*>(row + c);
-    const std::uint32_t words[4] = {codes.x, codes.y, codes.z, codes.w};
-    float dots[tokens] = {};
-    for (int i = 0; i < kVector; ++i) {
-      const float w = numeric::e4m3_to_float(static_cast<std::uint8_t>(words[i / 4] >> (i % 4 * 8)));
-      for (int t = 0; t < tokens; ++t) dots[t] = multiply_add(w, xs[t][local_index<true>(c + i)], dots[t]);
+    uint4 row[kRows];
+    float scale[kRows];
+    for (int r = 0; r < kRows; ++r) {
+      row[r] = *reinterpret_cast<const uint4*>(codes + j[r] * args.w.rows.stride + c);
+      scale[r] = weight_scale(args.w, j[r], k0 + c);
     }
-    const float scale = weight_scale(args.w, j, k0 + c);
-    for (int t = 0; t < tokens; ++t) sums[t] = multiply_add(dots[t], scale, sums[t]);
+#pragma unroll 1
+    for (int part = 0; part < kVector; part += 4) {
+      for (int i = 0; i < 4; ++i) {
+        float w[kRows];
+        for (int r = 0; r < kRows; ++r) {
+          w[r] = numeric::e4m3_to_float(static_cast<std::uint8_t>(row[r].x >> (i * 8))) * scale[r];
+        }
+        for (int t = 0; t < tokens; ++t) {
+          const float x = xs[t][local_index<true>(c + part + i)];
+          for (int r = 0; r < kRows; ++r) sums[r][t] = multiply_add(w[r], x, sums[r][t]);
+        }
+      }
+      for (int r = 0; r < kRows; ++r) row[r] = {row[r].y, row[r].z, row[r].w, 0};
+    }
   }
 }
 
 template <Element element, int tokens>
-__device__ void add_stored(const Linear& args, std::int64_t j, std::int64_t k0,
-                           const float (&xs)[tokens][kChunk], float (&sums)[tokens]) {
+__device__ void add_stored(const Linear& args, const std::int64_t (&j)[kRows], std::int64_t k0,
+                           const float (&xs)[tokens][kChunk], float (&sums)[kRows][tokens]) {
+#pragma unroll 2
   for (int c = lane_id(); c < kChunk && k0 + c < args.k; c += wave_size()) {
-    const float w = load_weight<element>(args.w, j, k0 + c);
-    for (int t = 0; t < tokens; ++t) sums[t] = multiply_add(w, xs[t][c], sums[t]);
+    float w[kRows];
+    for (int r = 0; r < kRows; ++r) w[r] = load_weight<element>(args.w, j[r], k0 + c);
+    for (int t = 0; t < tokens; ++t) {
+      for (int r = 0; r < kRows; ++r) sums[r][t] = multiply_add(w[r], xs[t][c], sums[r][t]);
+    }
   }
+}
+
+// Sums over the lanes, and a lane per output to store them. A barrier for the whole block, so that a wave's
+// lane 0 has written before its other lanes read.
+template <int tokens>
+__device__ void store_sums(const Linear& args, std::int64_t token, std::int64_t first,
+                           const float (&sums)[kRows][tokens]) {
+  static_assert(kRows * tokens <= 32, "a lane an output, in waves of 32, too");
+  __shared__ float totals[kThreads / 32][kRows * tokens];
+  for (int r = 0; r < kRows; ++r) {
+    for (int t = 0; t < tokens; ++t) {
+      const float total = wave_reduce<Sum>(sums[r][t]);
+      if (lane_id() == 0) totals[wave_id()][r * tokens + t] = total;
+    }
+  }
+  __syncthreads();
+  const std::int64_t j = first + lane_id() / tokens, t = token + lane_id() % tokens;
+  if (lane_id() < kRows * tokens && j < args.w.count && t < args.tokens) {
+    store_element(args.y, t, j, totals[wave_id()][lane_id()]);
+  }
+  __syncthreads();
 }
 
 template <Element element, bool packed, int tokens>
@@ -75,6 +113,8 @@ __global__ void __launch_bounds__(kThreads) linear_decode_kernel(Linear args) {
   const std::int64_t block_first = static_cast<std::int64_t>(blockIdx.x) * waves_per_block() * kRows;
   if (block_first >= args.w.count) return;
   const std::int64_t first = block_first + wave_id() * kRows;
+  std::int64_t rows[kRows];  // behind the last row: the last, summed and not stored
+  for (int r = 0; r < kRows; ++r) rows[r] = first + r < args.w.count ? first + r : args.w.count - 1;
   for (std::int64_t token = static_cast<std::int64_t>(blockIdx.y) * tokens; token < args.tokens;
        token += static_cast<std::int64_t>(gridDim.y) * tokens) {
     float sums[kRows][tokens] = {};
@@ -82,23 +122,13 @@ __global__ void __launch_bounds__(kThreads) linear_decode_kernel(Linear args) {
       __syncthreads();
       load_chunk<tokens, packed>(args, token, k0, xs);
       __syncthreads();
-      for (int r = 0; r < kRows; ++r) {
-        if (first + r >= args.w.count) continue;
-        if constexpr (packed) {
-          add_packed<tokens>(args, first + r, k0, xs, sums[r]);
-        } else {
-          add_stored<element, tokens>(args, first + r, k0, xs, sums[r]);
-        }
+      if constexpr (packed) {
+        add_packed<tokens>(args, rows, k0, xs, sums);
+      } else {
+        add_stored<element, tokens>(args, rows, k0, xs, sums);
       }
     }
-    for (int r = 0; r < kRows; ++r) {
-      for (int t = 0; t < tokens; ++t) {
-        const float sum = wave_reduce<Sum>(sums[r][t]);
-        if (lane_id() == 0 && first + r < args.w.count && token + t < args.tokens) {
-          store_element(args.y, token + t, first + r, sum);
-        }
-      }
-    }
+    store_sums<tokens>(args, token, first, sums);
   }
 }
 

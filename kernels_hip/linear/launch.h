@@ -23,7 +23,7 @@ struct WeightRows {
   std::int64_t count = 0;
   const float* scales = nullptr;  // null: none
   std::int64_t scale_stride = 0;
-  std::int64_t rows_per_scale = 1;  // 128 as stored, 1 packed
+  int rows_per_scale_log2 = 0;  // 7 as stored, 0 packed
   std::int64_t first_row = 0;
   std::int64_t first_col = 0;
 };

@@ -13,7 +13,7 @@ __device__ inline float load_activation(const Activations& x, std::int64_t t, st
 
 // Scale of element (j, i); w has scales.
 __device__ inline float weight_scale(const WeightRows& w, std::int64_t j, std::int64_t i) {
-  const std::int64_t scale_row = (w.first_row + j) / w.rows_per_scale;
+  const std::int64_t scale_row = (w.first_row + j) >> w.rows_per_scale_log2;
   return w.scales[scale_row * w.scale_stride + (w.first_col + i) / kQuantGroup];
 }
 

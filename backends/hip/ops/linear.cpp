@@ -14,6 +14,8 @@ using hip_kernels::Linear;
 using hip_kernels::WeightRows;
 
 constexpr std::int64_t kScaleAlignment = 16;
+constexpr int kWeightBlockLog2 = 7;
+static_assert(kWeightBlock == 1 << kWeightBlockLog2);
 
 // Workspace of act_quant: codes [tokens, K], then scales f32 [tokens, groups].
 struct Quantized {
@@ -64,7 +66,7 @@ WeightRows piece_rows(const WeightPiece& piece, DType dtype) {
   if (piece.scale_buffer == nullptr) return rows;
   rows.scales = reinterpret_cast<const float*>(address_of(piece.scale_buffer, piece.scale_offset));
   rows.scale_stride = piece.scale_stride;
-  rows.rows_per_scale = kWeightBlock;
+  rows.rows_per_scale_log2 = kWeightBlockLog2;
   rows.first_row = piece.first_row;
   rows.first_col = piece.first_col;
   return rows;

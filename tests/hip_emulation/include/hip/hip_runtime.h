@@ -101,7 +101,7 @@ T update(T* address, F change) {
 #define hipLaunchKernelGGL(kernel, grid, block, local_bytes, stream, ...)                                    \
   ::hip_emulation::launch_kernel(                                                                            \
       {#kernel, ::hip_emulation::index_of(grid), ::hip_emulation::index_of(block), (local_bytes)}, (stream), \
-      (kernel) __VA_OPT__(, ) __VA_ARGS__)
+      (kernel)__VA_OPT__(, ) __VA_ARGS__)
 
 // NOLINTBEGIN: the names are HIP's.
 #define TAMIS_SITE int line = __builtin_LINE(), const char *file = __builtin_FILE()
