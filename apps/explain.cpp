@@ -76,6 +76,7 @@ Status run(const ExplainOptions& options) {
   size.cache_tokens = total;
   size.batch_tokens = tokens;
   size.sequences = static_cast<std::int64_t>(batch.size());
+  size.plan_only = true;
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
                          load_runner(options.model, Defaults::kAsTrained, size));
   TAMIS_ASSIGN_OR_RETURN(const Plan* plan, runner->plan(runner->key_for_shapes(shapes)));

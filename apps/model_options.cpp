@@ -118,9 +118,12 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
                          "eps of GLM's q_a and kv_a norms (default 1e-6, as transformers; other engines use "
                          "rms_norm_eps)"),
       "Model");
-  group(command.add_option("--device", options.device, "cpu, cuda[:i], vulkan[:i], hip[:i]")
-            ->capture_default_str(),
-        "Numerics and kernels");
+  group(
+      command
+          .add_option("--device", options.device,
+                      "cpu, cuda[:i], vulkan[:i], hip[:i]; explain also takes sm80 … sm121, gfx90a … gfx1201")
+          ->capture_default_str(),
+      "Numerics and kernels");
   group(command.add_option("--activations", options.activations, "dtype between ops")
             ->check(CLI::IsMember({"auto", "f32", "bf16"}))
             ->capture_default_str(),
@@ -209,6 +212,7 @@ Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Default
   runner.max_batch_tokens = size.batch_tokens;
   runner.max_sequences = size.sequences;
   runner.mtp = size.mtp;
+  runner.plan_only = size.plan_only;
   return Runner::create(std::move(config), std::move(checkpoint), runner, progress_bar());
 }
 

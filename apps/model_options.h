@@ -41,6 +41,7 @@ struct RunSize {
   std::int64_t batch_tokens = 512;
   std::int64_t sequences = 8;
   bool mtp = false;
+  bool plan_only = false;  // explain: no memory is taken, and the device may be a capability
 };
 
 // Finds, loads and checks the model. Shows a progress bar on stderr when that is a terminal and loading takes

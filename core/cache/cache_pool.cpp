@@ -5,7 +5,7 @@ namespace tamis {
 Result<std::unique_ptr<CachePool>> CachePool::create(const ModelConfig& config, const Precision& precision,
                                                      std::int64_t n_tokens, bool with_mtp, Device& device) {
   std::unique_ptr<CachePool> pool(new CachePool);
-  pool->n_pages_ = (n_tokens + kPageSize - 1) / kPageSize;
+  pool->n_pages_ = pages_for(n_tokens);
   std::vector<std::pair<std::string, TensorDesc>> caches;
   const auto add_layer = [&](std::int64_t index, const LayerConfig& layer) {
     caches.emplace_back(kv_cache_name(index), kv_cache_desc(config, precision, pool->n_pages_));
@@ -30,7 +30,7 @@ Result<std::unique_ptr<CachePool>> CachePool::create(const ModelConfig& config, 
 }
 
 Status CachePool::reserve(SequenceCache& sequence, std::int64_t length) {
-  const std::int64_t wanted = (length + kPageSize - 1) / kPageSize;
+  const std::int64_t wanted = pages_for(length);
   const std::int64_t missing = wanted - static_cast<std::int64_t>(sequence.pages.size());
   if (missing > free_pages()) {
     return out_of_memory("cache: {} tokens need {} more pages of {} tokens, {} of {} are free", length,
@@ -45,7 +45,7 @@ Status CachePool::reserve(SequenceCache& sequence, std::int64_t length) {
 
 void CachePool::truncate(SequenceCache& sequence, std::int64_t length) {
   sequence.length = std::min(sequence.length, length);
-  const auto keep = static_cast<std::size_t>((length + kPageSize - 1) / kPageSize);
+  const auto keep = static_cast<std::size_t>(pages_for(length));
   while (sequence.pages.size() > keep) {
     free_.push_back(sequence.pages.back());
     sequence.pages.pop_back();

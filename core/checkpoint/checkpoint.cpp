@@ -40,7 +40,7 @@ Result<const CheckpointTensor*> Checkpoint::require(std::string_view name,
   return tensor;
 }
 
-Result<const CheckpointTensor*> Checkpoint::find_scales(const CheckpointTensor& weight, BlockSize block) {
+Result<const CheckpointTensor*> Checkpoint::find_scales(const TensorInfo& weight, BlockSize block) {
   if (weight.dtype != DType::kE4M3) return static_cast<const CheckpointTensor*>(nullptr);
   if (weight.shape.size() != 2) {
     return unsupported("{}: tensor {}: expected F8_E4M3 of two dimensions, found {}", where(), weight.name,

@@ -67,7 +67,7 @@ class Checkpoint {
   // "<weight>_scale_inv" (they multiply, despite the name). nullptr if the weight is not e4m3. An e4m3 weight
   // without scales is kUnsupported, misshapen scales are kCorruptData. Values are not read: see
   // validate_scales().
-  Result<const CheckpointTensor*> find_scales(const CheckpointTensor& weight, BlockSize block = {});
+  Result<const CheckpointTensor*> find_scales(const TensorInfo& weight, BlockSize block = {});
 };
 
 // kCorruptData unless every F32 scale is positive and finite. Reads the whole tensor.

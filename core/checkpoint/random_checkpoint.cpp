@@ -134,6 +134,10 @@ class RandomCheckpoint final : public Checkpoint {
   RandomCheckpoint(std::string name, std::uint64_t seed) : name_(std::move(name)), seed_(seed) {}
 
   Status add_all(std::vector<RandomTensor> tensors) {
+    // Small tensors side by side: 47 000 scale tensors between weights would touch a huge page each.
+    constexpr std::int64_t kSmall = 1 << 20;
+    std::stable_partition(tensors.begin(), tensors.end(),
+                          [](const RandomTensor& tensor) { return tensor.info.n_bytes < kSmall; });
     std::int64_t end = 0;
     for (RandomTensor& tensor : tensors) {
       const TensorInfo& info = tensor.info;

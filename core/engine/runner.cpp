@@ -1,6 +1,8 @@
 // Loading, plans and sequences. Step inputs and results are in runner_step.cpp.
 #include "core/engine/runner.h"
 
+#include "core/policy/capability.h"
+
 namespace tamis {
 namespace {
 
@@ -29,59 +31,88 @@ Result<std::unique_ptr<Runner>> Runner::create(ModelConfig config, std::unique_p
   runner->config_ = std::move(config);
   runner->options_ = options;
   runner->checkpoint_ = std::move(checkpoint);
-  Registry& registry = Registry::instance();
-  TAMIS_ASSIGN_OR_RETURN(runner->device_, registry.device(options.device));
-  TAMIS_ASSIGN_OR_RETURN(runner->host_, registry.device("cpu"));
-  runner->target_ = {registry.backend(runner->device_->info().backend), runner->device_.get(),
-                     registry.backend("cpu"), runner->host_.get(), nullptr};
-  TAMIS_ASSIGN_OR_RETURN(runner->queue_, runner->device_->create_queue());
-  TAMIS_ASSIGN_OR_RETURN(runner->host_queue_, runner->host_->create_queue());
+  runner->n_pages_ = CachePool::pages_for(options.cache_tokens);
+  TAMIS_RETURN_IF_ERROR(runner->find_devices());
   TAMIS_ASSIGN_OR_RETURN(runner->weight_set_, declare_weights(runner->config_, *runner->checkpoint_));
-  const bool mtp = options.mtp && runner->weight_set_.has_mtp;
-  TAMIS_ASSIGN_OR_RETURN(runner->cache_, CachePool::create(runner->config_, options.precision,
-                                                           options.cache_tokens, mtp, *runner->device_));
-  TAMIS_ASSIGN_OR_RETURN(runner->weights_, WeightStore::load(runner->weight_set_, *runner->checkpoint_,
-                                                             *runner->device_, *runner->host_, progress));
-  runner->target_.weights = &runner->weights_->weights();
-  TAMIS_RETURN_IF_ERROR(runner->make_weights_resident());
-  TAMIS_RETURN_IF_ERROR(runner->make_inputs());
+  if (!options.plan_only) TAMIS_RETURN_IF_ERROR(runner->allocate(progress));
   return runner;
+}
+
+Status Runner::find_devices() {
+  Registry& registry = Registry::instance();
+  Result<std::shared_ptr<Device>> device = registry.device(options_.device);
+  if (device.ok()) {
+    device_ = *device;
+  } else {
+    const Result<DeviceInfo> info = find_capability(options_.device);
+    if (!info.ok()) return device.status();
+    device_ = make_stand_in(*info);
+    if (!options_.plan_only) return device_->create_queue().status();
+  }
+  const std::string& backend = device_->info().backend;
+  if (registry.backend(backend) == nullptr) {
+    return not_found("device {}: its backend {} is not here: {}", options_.device, backend,
+                     registry.device(backend).status().message());
+  }
+  TAMIS_ASSIGN_OR_RETURN(host_, registry.device("cpu"));
+  target_ = {registry.backend(backend), device_.get(), registry.backend("cpu"), host_.get(), nullptr};
+  return {};
+}
+
+Status Runner::allocate(const LoadProgress& progress) {
+  TAMIS_ASSIGN_OR_RETURN(queue_, device_->create_queue());
+  TAMIS_ASSIGN_OR_RETURN(host_queue_, host_->create_queue());
+  const bool mtp = options_.mtp && weight_set_.has_mtp;
+  TAMIS_ASSIGN_OR_RETURN(
+      cache_, CachePool::create(config_, options_.precision, options_.cache_tokens, mtp, *device_));
+  TAMIS_ASSIGN_OR_RETURN(weights_, WeightStore::load(weight_set_, *checkpoint_, *device_, *host_, progress));
+  target_.weights = &weights_->weights();
+  TAMIS_RETURN_IF_ERROR(make_weights_resident());
+  return make_inputs();
 }
 
 // Now, so that loading takes its time here and not at the first tokens. What decode asks for comes first: it
 // reads every weight for a few tokens, so its layouts matter most.
 Status Runner::make_weights_resident() {
   for (std::int64_t tokens : {std::int64_t{1}, options_.max_batch_tokens}) {
-    const StepKey key = key_for_shapes({{tokens, tokens}});
-    TAMIS_ASSIGN_OR_RETURN(const Graph graph, build_step_graph(config_, weight_set_,
-                                                               {key, options_.precision, cache_->n_pages()}));
-    TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, Plan::create(graph, target_, options_.plan));
+    TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, make_plan(key_for_shapes({{tokens, tokens}})));
     TAMIS_RETURN_IF_ERROR(weights_->make_resident(*plan).status());
   }
   return {};
 }
 
+Result<std::unique_ptr<Plan>> Runner::make_plan(const StepKey& key) const {
+  TAMIS_ASSIGN_OR_RETURN(const Graph graph,
+                         build_step_graph(config_, weight_set_, {key, options_.precision, n_pages_}));
+  return Plan::create(graph, target_, options_.plan);
+}
+
 Result<Plan*> Runner::plan(const StepKey& key) {
   if (const auto it = plans_.find(key); it != plans_.end()) return it->second.get();
-  TAMIS_ASSIGN_OR_RETURN(const Graph graph, build_step_graph(config_, weight_set_,
-                                                             {key, options_.precision, cache_->n_pages()}));
-  TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, Plan::create(graph, target_, options_.plan));
-  TAMIS_ASSIGN_OR_RETURN(const bool changed, weights_->make_resident(*plan));
-  if (changed) {
-    TAMIS_ASSIGN_OR_RETURN(plan, Plan::create(graph, target_, options_.plan));
+  TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, make_plan(key));
+  if (!options_.plan_only) {
+    TAMIS_ASSIGN_OR_RETURN(const bool changed, weights_->make_resident(*plan));
+    if (changed) {
+      TAMIS_ASSIGN_OR_RETURN(plan, make_plan(key));
+    }
+    TAMIS_RETURN_IF_ERROR(bind(*plan));
   }
-  if (arena_ == nullptr || arena_->bytes() < plan->arena_bytes()) {
+  return plans_.emplace(key, std::move(plan)).first->second.get();
+}
+
+Status Runner::bind(Plan& plan) {
+  if (arena_ == nullptr || arena_->bytes() < plan.arena_bytes()) {
     // Plans bound earlier keep the smaller arena alive: their captures hold its addresses.
-    TAMIS_ASSIGN_OR_RETURN(arena_, device_->alloc(plan->arena_bytes()));
+    TAMIS_ASSIGN_OR_RETURN(arena_, device_->alloc(plan.arena_bytes()));
   }
   Bindings bindings;
   bindings.arena = arena_;
   weights_->bind(bindings);
   cache_->bind(bindings);
   for (const auto& [name, input] : inputs_) bindings.buffers[name] = {input.buffer.get(), 0};
-  TAMIS_RETURN_IF_ERROR(plan->bind(bindings));
-  plan->set_capture(capture_);
-  return plans_.emplace(key, std::move(plan)).first->second.get();
+  TAMIS_RETURN_IF_ERROR(plan.bind(bindings));
+  plan.set_capture(capture_);
+  return {};
 }
 
 std::vector<const Plan*> Runner::plans() const {
@@ -91,6 +122,7 @@ std::vector<const Plan*> Runner::plans() const {
 }
 
 std::int64_t Runner::resident_bytes() const {
+  if (options_.plan_only) return 0;
   std::int64_t bytes = weights_->owned_bytes() + cache_->bytes() + (arena_ != nullptr ? arena_->bytes() : 0);
   for (const auto& [name, input] : inputs_) bytes += 2 * input.buffer->bytes();
   return bytes;

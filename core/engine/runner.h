@@ -34,6 +34,9 @@ struct RunnerOptions {
       512;  // tokens of one step; longer prompts are cut into chunks by the caller
   std::int64_t max_sequences = 64;
   bool mtp = false;  // make caches for the MTP layer, too
+  // Nothing is loaded or allocated: plan() works, step() does not. The device may then also be a capability
+  // (core/policy/capability.h): "sm100", "gfx942".
+  bool plan_only = false;
   PlanOptions plan;
 };
 
@@ -129,9 +132,13 @@ class Runner {
     std::vector<std::byte> staging;
   };
   Runner() = default;
+  Status find_devices();
+  Status allocate(const LoadProgress& progress);
   Status make_inputs();
   Status make_weights_resident();
   Status check_items(const std::vector<StepItem>& items, const StepOptions& options) const;
+  Result<std::unique_ptr<Plan>> make_plan(const StepKey& key) const;
+  Status bind(Plan& plan);
   StepKey key_for(const std::vector<StepItem>& items, const StepOptions& options) const;
   Status fill_inputs(const std::vector<StepItem>& items, const StepKey& key);
   Status fill_sampling(const std::vector<StepItem>& items, const StepKey& key);
@@ -158,6 +165,7 @@ class Runner {
   std::unique_ptr<Queue> queue_, host_queue_;
   std::unique_ptr<WeightStore> weights_;
   std::unique_ptr<CachePool> cache_;
+  std::int64_t n_pages_ = 0;  // of the cache
   std::map<std::string, Input> inputs_;
   std::map<SequenceId, SequenceCache> sequences_;
   std::map<StepKey, std::unique_ptr<Plan>> plans_;

@@ -79,6 +79,7 @@ Status Runner::upload(const char* name, std::int64_t bytes) {
 }
 
 Status Runner::check_items(const std::vector<StepItem>& items, const StepOptions& options) const {
+  if (options_.plan_only) return unsupported("step: the runner was made to plan only");
   if (items.empty()) return invalid_argument("step: no tokens");
   if (options.mtp && !options_.mtp) return invalid_argument("step: the runner was made without MTP caches");
   if (count_tokens(items) + options.extra_padding > options_.max_batch_tokens) {

@@ -6,6 +6,12 @@
 #include <nlohmann/json.hpp>
 
 namespace tamis {
+namespace {
+
+constexpr const char* kUncaptured =
+    "under a trace every node runs by itself, uncaptured and waited for: the sum is more than a step takes";
+
+}  // namespace
 
 std::string Trace::to_chrome_json() const {
   nlohmann::ordered_json events = nlohmann::ordered_json::array();
@@ -22,7 +28,9 @@ std::string Trace::to_chrome_json() const {
          {"tid", 0},
          {"args", {{"label", e.label}, {"shapes", e.shapes}, {"GFLOP/s", gflops}, {"GB/s", gbytes}}}});
   }
-  return nlohmann::ordered_json{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}}.dump();
+  return nlohmann::ordered_json{
+      {"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}, {"otherData", {{"note", kUncaptured}}}}
+      .dump();
 }
 
 std::string Trace::summary() const {
@@ -48,7 +56,7 @@ std::string Trace::summary() const {
     text += fmt::format("{:<40} {:>7} {:>10.3f} {:>9.1f} {:>8.2f}\n", name, total.calls, total.seconds * 1e3,
                         total.flops / seconds * 1e-9, total.bytes / seconds * 1e-9);
   }
-  return text;
+  return text + kUncaptured + "\n";
 }
 
 }  // namespace tamis

@@ -66,8 +66,8 @@ Result<Source> Declarer::use(const std::string& tensor) {
   }
   used_.insert(tensor);
   if (*info.dtype == DType::kE4M3) {
-    TAMIS_ASSIGN_OR_RETURN(const CheckpointTensor* weight, checkpoint_.find(tensor));
-    TAMIS_ASSIGN_OR_RETURN(const CheckpointTensor* scales, checkpoint_.find_scales(*weight));
+    // By the weight's facts alone: finding it would read it, or make it up, before it is needed.
+    TAMIS_ASSIGN_OR_RETURN(const CheckpointTensor* scales, checkpoint_.find_scales(info));
     TAMIS_RETURN_IF_ERROR(validate_scales(*scales).with_context(checkpoint_.where()));
     used_.insert(scales->name);
   }
