@@ -10,6 +10,8 @@
 namespace tamis::hip {
 namespace {
 
+constexpr const char* kNone = "the amdgpu driver is not loaded or lists none";
+
 DeviceList no_device(std::string_view why) { return {{}, fmt::format("no AMD GPU: {}", why)}; }
 
 class HipBackend final : public Backend {
@@ -21,9 +23,9 @@ class HipBackend final : public Backend {
     const hipError_t error = hipGetDeviceCount(&count);
     if (error != hipSuccess) {
       (void)hipGetLastError();
-      return no_device(hipGetErrorString(error));
+      return no_device(error == hipErrorNoDevice ? kNone : hipGetErrorName(error));
     }
-    if (count == 0) return no_device("the driver lists none");
+    if (count == 0) return no_device(kNone);
     DeviceList list;
     Status refused;
     for (int index = 0; index < count; ++index) {

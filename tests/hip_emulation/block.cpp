@@ -86,6 +86,10 @@ class BlockRunner {
   fcontext_t scheduler_ = nullptr;
   unsigned threads_ = 0;
   unsigned wave_ = 64;
+  // Lanes and waves run upwards and, after the next barrier or in the next block, downwards: of two threads
+  // that pass a value without a barrier, the reader is then first at some point, and finds poison or what was
+  // before.
+  bool downwards_ = false;
 };
 
 // Never destroyed: fibers of an aborted block would have to be unwound.
@@ -160,8 +164,9 @@ bool BlockRunner::release_exchange(unsigned first, unsigned end) {
 void BlockRunner::run_wave(unsigned first) {
   const unsigned end = std::min(first + wave_, threads_);
   do {
-    for (unsigned i = first; i < end; ++i) {
-      if (fibers_[i].state == State::kReady) resume(fibers_[i]);
+    for (unsigned n = 0; n < end - first; ++n) {
+      Fiber& fiber = fibers_[downwards_ ? end - 1 - n : first + n];
+      if (fiber.state == State::kReady) resume(fiber);
     }
   } while (release_exchange(first, end));
 }
@@ -197,7 +202,9 @@ std::string BlockRunner::release_barrier() {
 std::string BlockRunner::run_block() {
   const auto runs = [](const Fiber& fiber) { return fiber.state != State::kDone; };
   while (std::any_of(fibers_.begin(), fibers_.begin() + threads_, runs)) {
-    for (unsigned first = 0; first < threads_; first += wave_) run_wave(first);
+    const unsigned waves = (threads_ + wave_ - 1) / wave_;
+    for (unsigned n = 0; n < waves; ++n) run_wave((downwards_ ? waves - 1 - n : n) * wave_);
+    downwards_ = !downwards_;
     if (std::string why = release_barrier(); !why.empty()) return why;
   }
   return {};
@@ -237,6 +244,7 @@ std::string BlockRunner::check_local_memory(const Grid& grid) const {
 
 std::string BlockRunner::run(const Grid& grid, const std::function<void()>& body, int wave) {
   body_ = &body;
+  downwards_ = false;
   wave_ = static_cast<unsigned>(wave);
   threads_ = grid.block_dim.x * grid.block_dim.y * grid.block_dim.z;
   Index block;

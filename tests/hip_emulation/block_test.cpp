@@ -45,6 +45,39 @@ TEST_P(Block, LocalMemoryStartsPoisoned) {
   }
 }
 
+// Both neighbours' values, without the barrier that this needs.
+__global__ void race(float* out) {
+  __shared__ float local[64];
+  const unsigned i = threadIdx.x;
+  local[i] = 1;
+  out[i] = local[(i + 63) % 64] + local[(i + 1) % 64];
+}
+
+TEST_P(Block, MissingBarrierShowsInTheValues) {
+  DeviceArray<float> out(64);
+  hipLaunchKernelGGL(race, dim3(1), dim3(64), 0, stream(), out.get());
+  ASSERT_EQ(synchronize(), "");
+  for (int i = 0; i < 63; ++i) EXPECT_TRUE(std::isnan(out[i])) << "thread " << i;
+}
+
+// Each thread reads its left or its right neighbour's value: the order of threads changes from block to
+// block.
+__global__ void race_one_way(float* out, int step) {
+  __shared__ float local[64];
+  const int i = static_cast<int>(threadIdx.x);
+  local[i] = 1;
+  out[blockIdx.x * 64 + threadIdx.x] = i + step < 0 || i + step > 63 ? 0 : local[i + step];
+}
+
+TEST_P(Block, MissingBarrierShowsInOneOfTwoBlocks) {
+  for (int step : {-1, 1}) {
+    DeviceArray<float> out(128);
+    hipLaunchKernelGGL(race_one_way, dim3(2), dim3(64), 0, stream(), out.get(), step);
+    ASSERT_EQ(synchronize(), "");
+    EXPECT_NE(std::isnan(out[30]), std::isnan(out[64 + 30])) << "step " << step;
+  }
+}
+
 __global__ void reverse(int* data) {
   HIP_DYNAMIC_SHARED(int, local)
   const unsigned last = blockDim.x - 1;
