@@ -103,7 +103,6 @@ T update(T* address, F change) {
       {#kernel, ::hip_emulation::index_of(grid), ::hip_emulation::index_of(block), (local_bytes)}, (stream), \
       (kernel)__VA_OPT__(, ) __VA_ARGS__)
 
-// NOLINTBEGIN: the names are HIP's.
 #define TAMIS_SITE int line = __builtin_LINE(), const char *file = __builtin_FILE()
 
 inline void __syncthreads(TAMIS_SITE) { ::hip_emulation::barrier({file, line}); }
@@ -188,4 +187,3 @@ inline int __popcll(unsigned long long bits) { return __builtin_popcountll(bits)
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
 inline int __ffsll(long long bits) { return __builtin_ffsll(bits); }
 inline int __clz(int bits) { return bits == 0 ? 32 : __builtin_clz(static_cast<unsigned>(bits)); }
-// NOLINTEND
