@@ -108,6 +108,9 @@ struct BackendEntry {
   int abi_number;
   const char* abi_hash;
   Backend* (*create)();  // owned by the registry, never unloaded
+  // Null, or the name of a backend that is there already: this plug-in then only adds rows to it, after its
+  // own.
+  const char* extends = nullptr;
 };
 inline constexpr const char* kBackendEntrySymbol = "tamis_backend_entry";
 

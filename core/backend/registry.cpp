@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "core/base/log.h"
@@ -62,6 +63,30 @@ Status check_entry(const std::string& path, const BackendEntry& entry) {
   return {};
 }
 
+// A backend with the rows of another after its own.
+class ExtendedBackend final : public Backend {
+ public:
+  ExtendedBackend(Backend& base, const Backend& extra) : base_(base) {
+    for (const OpDef* op : all_ops()) {
+      std::vector<KernelRow>& rows = rows_[op->name];
+      for (const Backend* from : {static_cast<const Backend*>(&base), &extra}) {
+        const std::span<const KernelRow> own = from->rows(op->name);
+        rows.insert(rows.end(), own.begin(), own.end());
+      }
+    }
+  }
+  const char* name() const override { return base_.name(); }
+  DeviceList enumerate() override { return base_.enumerate(); }
+  std::span<const KernelRow> rows(const char* op) const override {
+    const auto it = rows_.find(op);
+    return it == rows_.end() ? std::span<const KernelRow>() : it->second;
+  }
+
+ private:
+  Backend& base_;
+  std::map<std::string, std::vector<KernelRow>, std::less<>> rows_;
+};
+
 }  // namespace
 
 Registry& Registry::instance() {
@@ -101,9 +126,20 @@ Status Registry::load(const std::string& path) {
     return bad;
   }
   Backend* backend = entry->create();
+  if (entry->extends != nullptr) return extend(entry->extends, backend, path);
   if (this->backend(backend->name()) != nullptr) return {};  // an earlier folder already gave this backend
   add(backend, path);
   return {};
+}
+
+Status Registry::extend(const std::string& name, Backend* extra, const std::string& path) {
+  for (BackendRecord& record : records_) {
+    if (record.name != name || record.backend == nullptr) continue;
+    // Never freed: plans may hold rows of it, as of every backend.
+    record.backend = new ExtendedBackend(*record.backend, *extra);
+    return {};
+  }
+  return not_found("{}: adds rows to backend {}, which is not here", path, name);
 }
 
 const Backend* Registry::backend(const std::string& name) const {

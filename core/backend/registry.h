@@ -30,12 +30,14 @@ class Registry {
   // "cpu", "cuda", "cuda:1". kNotFound says which devices there are, or why the backend has none.
   Result<std::shared_ptr<Device>> device(const std::string& name) const;
   const Backend* backend(const std::string& name) const;
-  // Opens a plug-in, checks ABI number and header hash, enumerates its devices. Also used by tests.
+  // Opens a plug-in (a backend, or rows for one that is loaded already), checks ABI number and header hash,
+  // enumerates its devices. Also used by tests.
   Status load(const std::string& path);
 
  private:
   Registry();
   void add(Backend* backend, const std::string& path);
+  Status extend(const std::string& name, Backend* extra, const std::string& path);
 
   std::vector<BackendRecord> records_;
 };

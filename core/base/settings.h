@@ -14,6 +14,9 @@ std::string backends_path();
 // TAMIS_NULL_DEVICE=1: the null backend (backends/null) has a device. For tests of fallback and copies
 // without a GPU.
 bool null_device();
+// TAMIS_VULKAN_VALIDATION=1: Vulkan devices run under VK_LAYER_KHRONOS_validation; an error of the layer
+// makes the next sync fail.
+bool vulkan_validation();
 // TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
 int threads();
 // TAMIS_HIP_EMU_WAVE: lanes of a wave of the emulated AMD GPU (tests/hip_emulation), 32 or 64 (default).

@@ -119,6 +119,8 @@ class Runner {
   Result<Plan*> plan(const StepKey& key);
   void set_trace(Trace* trace) { trace_ = trace; }
   void set_capture(bool capture) { capture_ = capture; }
+  // Every step by Plan::run_checked().
+  void set_checked(bool checked) { checked_ = checked; }
   // Rows, fallbacks and memory of the plans made so far.
   std::vector<const Plan*> plans() const;
   std::int64_t resident_bytes() const;
@@ -173,6 +175,7 @@ class Runner {
   SequenceId next_sequence_ = 1;
   Trace* trace_ = nullptr;
   bool capture_ = true;
+  bool checked_ = false;
 };
 
 }  // namespace tamis

@@ -352,7 +352,8 @@ Result<StepResult> Runner::step(const std::vector<StepItem>& items, const StepOp
   const StepKey key = key_for(items, options);
   TAMIS_RETURN_IF_ERROR(fill_inputs(items, key));
   TAMIS_ASSIGN_OR_RETURN(Plan * step_plan, plan(key));
-  TAMIS_RETURN_IF_ERROR(step_plan->run(*queue_, *host_queue_, trace_));
+  TAMIS_RETURN_IF_ERROR(checked_ ? step_plan->run_checked(*queue_, *host_queue_)
+                                 : step_plan->run(*queue_, *host_queue_, trace_));
   TAMIS_ASSIGN_OR_RETURN(StepResult result, collect(items, key, *step_plan));
   for (const StepItem& item : items) {
     sequences_.at(item.sequence).length += static_cast<std::int64_t>(item.tokens.size());

@@ -63,6 +63,11 @@ struct BufferRange {
   std::int64_t offset = 0;
 };
 
+// Bytes [begin, end) of the arena.
+struct ByteRange {
+  std::int64_t begin = 0, end = 0;
+};
+
 // Memory from outside the plan, by the names given to Graph::input, state and weight.
 struct Bindings {
   std::unordered_map<std::string, BufferRange> buffers;         // inputs, states, rank-1 weights
@@ -105,6 +110,11 @@ class Plan {
   // Runs all segments in order and waits. Captures capturable segments on the first run and replays them
   // later, unless `trace` is given (then every node runs by itself, timed).
   Status run(Queue& queue, Queue& host_queue, Trace* trace = nullptr);
+  // For tests and for whoever writes a kernel: runs node by node with poisoned outputs and workspaces, and
+  // fails at the first row that writes something its op does not declare as written. Barriers and memory
+  // reuse follow from those declarations alone, so such a row is a race on some device. Slow: copies the
+  // arena around every node.
+  Status run_checked(Queue& queue, Queue& host_queue);
   void set_capture(bool capture) { capture_ = capture; }
   // Segments that the next run replays.
   int captured_segments() const {
@@ -129,6 +139,9 @@ class Plan {
   Status prepare_step(Queue& queue, Queue& host_queue);
   Status run_segment(std::size_t index, Queue& queue, Queue& host_queue);
   Status run_traced(Queue& queue, Queue& host_queue, Trace& trace);
+  Status poison_node(std::size_t index, Queue& queue, std::vector<ByteRange>& writable);
+  Status check_node(std::size_t index, Queue& queue, Queue& host_queue);
+  BufferRange operand_range(std::size_t index, std::size_t operand) const;
   Status describe_failure(const Status& status, std::size_t index) const;
 
   struct BoundNode {

@@ -28,7 +28,7 @@ std::string device_error(const std::string& name) {
 }
 
 Status load_refused(const std::string& name) {
-  return Registry::instance().load(TAMIS_REFUSED_PLUGINS "/libtamis_" + name + ".so");
+  return Registry::instance().load(TAMIS_TEST_PLUGINS "/libtamis_" + name + ".so");
 }
 
 // The null device, whatever the environment of the test says.

@@ -1,0 +1,199 @@
+// Vulkan rows of linear (shaders/linear). Where activations are to be rounded to e4m3, a first dispatch
+// writes their codes and scales to the workspace.
+#include "core/ops/linear/linear.h"
+
+#include <algorithm>
+
+#include "backends/vulkan/launch.h"
+#include "core/backend/row_scales_layout.h"
+
+namespace tamis::vulkan {
+namespace {
+
+using namespace linear_operand;
+
+constexpr std::int64_t kTileOutputs = 32;                      // of shaders/linear/tile.glsl
+constexpr std::int64_t kDecodeOutputs = 4, kDecodeTokens = 8;  // of shaders/linear/packed_decode.comp
+constexpr std::int64_t kVectorBytes = 16;                      // packed_decode.comp loads as much at once
+
+struct Arguments {
+  std::uint64_t x, x_scales, w, w_scales, y, x_stride, w_stride, y_stride;
+  std::uint32_t tokens, outputs, width, groups, w_scale_stride, first_row, first_col;
+};
+
+struct QuantizeArguments {
+  std::uint64_t x, codes, scales, x_stride, codes_stride;
+  std::uint32_t tokens, width, groups;
+};
+
+Reason accept_call(const OpCall& call) {
+  for (const auto& [name, operand] : {std::pair("x", kX), std::pair("y", kY)}) {
+    Reason bad = accept_activation(name, call[operand]);
+    if (!bad.accepted()) return bad;
+  }
+  return accept_width("K", call[kX].desc.dim(1));
+}
+
+Reason accepts_stored(const DeviceInfo&, const OpCall& call) {
+  const Weight* weight = call[kWeight].weight;
+  if (weight != nullptr && !weight->stored()) return reason::weight_layout(weight->layout);
+  return accept_call(call);
+}
+
+Reason accepts_packed(const DeviceInfo&, const OpCall& call) {
+  Reason bad = accept_row_scales(call[kWeight]);
+  return bad.accepted() ? accept_call(call) : bad;
+}
+
+Reason prefers_few_tokens(const DeviceInfo&, const OpCall& call) {
+  return call[kX].desc.dim(0) <= kDecodeTokens ? accept() : reason::slower("more than 8 tokens");
+}
+
+bool quantizes(const OpCall& call) { return call.as<LinearParams>().act_quant != ActQuant::kNone; }
+
+// The activations as codes and scales.
+RowScalesShape quantized_shape(const OpCall& call) {
+  return row_scales_shape({DType::kE4M3, {call[kX].desc.dim(0), call[kX].desc.dim(1)}});
+}
+
+std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
+  return quantizes(call) ? quantized_shape(call).bytes() : 0;
+}
+
+// The arguments that do not depend on the weight; quantises the activations first where they are to be.
+Result<Arguments> prepare_input(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch) {
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  const Tensor &x = call[kX], &y = call[kY];
+  Arguments arguments{};
+  arguments.x = address(x);
+  arguments.y = address(y);
+  arguments.x_stride = row_stride(x);
+  arguments.y_stride = row_stride(y);
+  arguments.tokens = dim(x, 0);
+  arguments.width = dim(x, 1);
+  if (!quantizes(call)) return arguments;
+  const RowScalesShape shape = quantized_shape(call);
+  const bool pow2 = call.as<LinearParams>().act_quant == ActQuant::kE4M3Group128Pow2;
+  arguments.x = address(scratch.workspace, scratch.workspace_offset);
+  arguments.x_scales = arguments.x + static_cast<std::uint64_t>(shape.scales_offset());
+  arguments.x_stride = static_cast<std::uint64_t>(shape.row_bytes);
+  arguments.groups = static_cast<std::uint32_t>(shape.groups);
+  const QuantizeArguments quantize{address(x),      arguments.x,        arguments.x_scales,
+                                   row_stride(x),   arguments.x_stride, arguments.tokens,
+                                   arguments.width, arguments.groups};
+  TAMIS_RETURN_IF_ERROR(recorder.dispatch({"linear/quantize", {type_of(x), pow2 ? 1u : 0u}}, quantize,
+                                          shape.rows * shape.groups));
+  recorder.barrier();
+  return arguments;
+}
+
+std::uint32_t input_type(const OpCall& call) {
+  return quantizes(call) ? static_cast<std::uint32_t>(DType::kE4M3) : type_of(call[kX]);
+}
+
+Status dispatch_tiles(VulkanQueue& recorder, const OpCall& call, const char* shader,
+                      const Arguments& arguments) {
+  const std::int64_t tile_tokens = arguments.tokens <= 8 ? 8 : 32;
+  const std::int64_t down = (arguments.tokens + tile_tokens - 1) / tile_tokens;
+  const std::int64_t across = (arguments.outputs + kTileOutputs - 1) / kTileOutputs;
+  const Kernel kernel{
+      shader,
+      {input_type(call), type_of(call[kWeight]), type_of(call[kY]), static_cast<std::uint32_t>(tile_tokens)}};
+  return recorder.dispatch(kernel, arguments, down * across);
+}
+
+Status launch_portable(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_input(recorder, call, scratch));
+  const auto element = static_cast<std::uint64_t>(dtype_size(call[kWeight].desc.dtype));
+  for (const WeightPiece& piece : call[kWeight].weight->pieces) {
+    arguments.w = address(piece.buffer, piece.offset);
+    arguments.w_stride = static_cast<std::uint64_t>(piece.row_stride) * element;
+    arguments.w_scales = piece.scale_buffer != nullptr ? address(piece.scale_buffer, piece.scale_offset) : 0;
+    arguments.w_scale_stride = static_cast<std::uint32_t>(piece.scale_stride);
+    arguments.first_row = static_cast<std::uint32_t>(piece.first_row);
+    arguments.first_col = static_cast<std::uint32_t>(piece.first_col);
+    arguments.outputs = static_cast<std::uint32_t>(piece.rows);
+    TAMIS_RETURN_IF_ERROR(dispatch_tiles(recorder, call, "linear/portable", arguments));
+    arguments.y += static_cast<std::uint64_t>(piece.rows) * dtype_size(call[kY].desc.dtype);
+  }
+  return {};
+}
+
+// Also the weight's part of the arguments.
+Result<Arguments> prepare_packed(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch) {
+  const Weight& weight = *call[kWeight].weight;
+  const std::uint64_t codes = address(weight.packed, weight.packed_offset);
+  if (codes % kVectorBytes != 0) {
+    return invalid_argument("packed weight at byte {} of its buffer: expected a multiple of {}",
+                            weight.packed_offset, kVectorBytes);
+  }
+  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_input(recorder, call, scratch));
+  const RowScalesShape shape = row_scales_shape(weight.desc);
+  arguments.w = codes;
+  arguments.w_scales = codes + static_cast<std::uint64_t>(shape.scales_offset());
+  arguments.w_stride = static_cast<std::uint64_t>(shape.row_bytes);
+  arguments.w_scale_stride = static_cast<std::uint32_t>(shape.groups);
+  arguments.outputs = static_cast<std::uint32_t>(shape.rows);
+  return arguments;
+}
+
+Status launch_packed(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_ASSIGN_OR_RETURN(const Arguments arguments, prepare_packed(recorder, call, scratch));
+  return dispatch_tiles(recorder, call, "linear/packed", arguments);
+}
+
+Status launch_decode(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_packed(recorder, call, scratch));
+  const std::int64_t tokens = arguments.tokens,
+                     groups = (arguments.outputs + kDecodeOutputs - 1) / kDecodeOutputs;
+  for (std::int64_t first = 0; first < tokens; first += kDecodeTokens) {
+    arguments.tokens = static_cast<std::uint32_t>(std::min(kDecodeTokens, tokens - first));
+    const Kernel kernel{"linear/packed_decode",
+                        {input_type(call), type_of(call[kWeight]), type_of(call[kY]), arguments.tokens}};
+    TAMIS_RETURN_IF_ERROR(recorder.dispatch(kernel, arguments, groups));
+    arguments.x += kDecodeTokens * arguments.x_stride;
+    arguments.x_scales += 4 * kDecodeTokens * arguments.groups;
+    arguments.y += kDecodeTokens * arguments.y_stride;
+  }
+  return {};
+}
+
+constexpr KernelRow kRows[] = {
+    {.name = "vulkan.linear.packed_decode",
+     .op = "linear",
+     .families = "packed_decode",
+     .needs = kNeeds,
+     .accepts = accepts_packed,
+     .prefers = prefers_few_tokens,
+     .weight_layout = row_scales_layout,
+     .pack = pack_row_scales,
+     .workspace = workspace,
+     .launch = launch_decode},
+    {.name = "vulkan.linear.packed",
+     .op = "linear",
+     .families = "packed",
+     .needs = kNeeds,
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_packed,
+     .weight_layout = row_scales_layout,
+     .pack = pack_row_scales,
+     .workspace = workspace,
+     .launch = launch_packed},
+    {.name = "vulkan.linear.portable",
+     .op = "linear",
+     .families = "portable",
+     .needs = kNeeds,
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_stored,
+     .workspace = workspace,
+     .launch = launch_portable},
+};
+
+}  // namespace
+
+std::span<const KernelRow> rows_linear() { return kRows; }
+
+}  // namespace tamis::vulkan

@@ -1,0 +1,36 @@
+// What a physical device can do: DeviceInfo for the planner, and what this backend needs of the driver.
+#pragma once
+
+#include "backends/vulkan/instance.h"
+#include "core/backend/device_info.h"
+
+namespace tamis::vulkan {
+
+struct Physical {
+  VkPhysicalDevice handle = VK_NULL_HANDLE;
+  DeviceInfo info;
+  VkPhysicalDeviceLimits limits{};
+  VkPhysicalDeviceMemoryProperties memory{};
+  std::uint32_t queue_family = 0;
+  std::uint32_t timestamp_bits = 0;
+  bool software = false;        // a rasteriser on the CPU
+  bool memory_budget = false;   // VK_EXT_memory_budget: the driver says how much is free
+  std::int64_t heap_bytes = 0;  // of the heap that device memory comes from
+  std::uint32_t heap = 0;
+};
+
+// kUnsupported names the device and the first thing it lacks.
+Result<Physical> describe(const Instance& instance, VkPhysicalDevice handle);
+
+// The features that every device is opened with; describe() found them all.
+struct RequiredFeatures {
+  VkPhysicalDeviceFeatures2 core{};
+  VkPhysicalDeviceVulkan11Features v11{};
+  VkPhysicalDeviceVulkan12Features v12{};
+  RequiredFeatures();  // all chained, none set
+  RequiredFeatures(const RequiredFeatures&) = delete;
+  RequiredFeatures& operator=(const RequiredFeatures&) = delete;
+  void set_required();
+};
+
+}  // namespace tamis::vulkan

@@ -1,0 +1,29 @@
+// Activations rounded to e4m3 for linear, a work group per token and 128 columns, a thread per value: codes and
+// scales in the form row_scales. Bound by memory: x read once, a code written per value.
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/common/fp8.glsl"
+
+const uint kThreads = 128;
+layout(local_size_x = 128) in;
+#include "shaders/common/reduce.glsl"
+
+layout(constant_id = 0) const uint kXType = 0;
+layout(constant_id = 1) const uint kPow2 = 0;
+
+layout(push_constant) uniform Arguments {
+  uint64_t x, codes, scales;
+  uint64_t x_stride, codes_stride;  // bytes
+  uint tokens, width, groups;
+};
+
+void main() {
+  const uint token = group_index() / groups, group = group_index() % groups;
+  if (token >= tokens) return;
+  const uint i = group * kThreads + gl_LocalInvocationIndex;
+  const uint value = i < width ? load_bits(kXType, x + token * x_stride, i) : 0u;
+  const uint magnitude = is_nan_bits(value) ? 0u : value & 0x7fffffffu;
+  const uint scale = activation_scale_bits(max_over_group(magnitude), kPow2 != 0u);
+  if (i < width) Bytes(codes + token * codes_stride).at[i] = uint8_t(quantize(value, scale));
+  if (gl_LocalInvocationIndex == 0u) Words(scales + 4ul * token * groups).at[group] = scale;
+}
