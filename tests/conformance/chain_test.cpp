@@ -90,6 +90,9 @@ TEST_P(Chain, CheckedRunCatchesAWriteThatNoRoleDeclares) {
   const ChangedBackend renamed(*backend_, {}, {{"hidden_store", "kv_store"}});
   PlanTarget where = target();
   where.backend = &renamed;
+  const std::unordered_map<std::string, const Weight*> weights{{"fp8", &weights_->fp8},
+                                                               {"f32", &weights_->f32}};
+  where.weights = &weights;
   const auto plan = must(Plan::create(graph(hidden), where, {}));
   bind(*plan);
   reset(ChainInputs::make(5, kTokens));
