@@ -83,6 +83,9 @@ def make_rooms():
         for_kernels = rf"core/numeric/.*|core/ops/[a-z_0-9]+/[a-z_0-9]+\.h|core/base/.*|{kernels}/.*"
         rooms.append(Room(rf"{kernels}/", for_kernels, vendor))
     rooms += [
+        # Stands in for HIP's headers, and runs what was written against them.
+        Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
+        Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),
         Room(r"apps/", r"core/.*|apps/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"bench/", r"core/.*|bench/.*|tests/(cases|harness)/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"tests/", r"core/.*|tests/.*|tamis_abi_hash\.h", LIBRARIES + r"|CLI/.*|gtest/.*|gmock/.*"),

@@ -27,6 +27,7 @@ std::string backends_path() { return read("TAMIS_BACKENDS", ""); }
 bool null_device() { return read("TAMIS_NULL_DEVICE", "") == "1"; }
 bool vulkan_validation() { return read("TAMIS_VULKAN_VALIDATION", "") == "1"; }
 int threads() { return read_int("TAMIS_THREADS", 0); }
+int emulated_wave() { return read_int("TAMIS_HIP_EMU_WAVE", 64); }
 std::string log_level() { return read("TAMIS_LOG", "warn"); }
 
 }  // namespace tamis::settings

@@ -19,6 +19,8 @@ bool null_device();
 bool vulkan_validation();
 // TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
 int threads();
+// TAMIS_HIP_EMU_WAVE: lanes of a wave of the emulated AMD GPU (tests/hip_emulation), 32 or 64 (default).
+int emulated_wave();
 // TAMIS_LOG: error, warn (default), info, debug.
 std::string log_level();
 

@@ -1,0 +1,26 @@
+// Memory of the emulated device: every allocation lies between guards that are compared after each launch,
+// and copies are held to the bounds of the allocation they point into.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace hip_emulation {
+
+inline constexpr std::size_t kDeviceBytes = std::size_t{8} << 30;  // what the device pretends to have
+
+// Null when that much is not left. Contents are all ones: NaN in any float type.
+void* allocate(std::size_t bytes);
+// False for an address that allocate() did not give.
+bool release(void* memory);
+std::size_t free_bytes();
+
+// False if [memory, memory + bytes) begins in an allocation or its guards and is not inside of it, or where
+// `device` says that it must lie in one.
+bool in_bounds(const void* memory, std::size_t bytes, bool device);
+
+// Empty, or which allocation was written past. Its guards are repaired, so that the next launch is judged
+// alone.
+std::string check_guards();
+
+}  // namespace hip_emulation
