@@ -66,6 +66,10 @@ Status parse_kernels(const ModelOptions& options, PlanOptions& plan) {
     }
     plan.kernels[text.substr(0, equals)] = text.substr(equals + 1);
   }
+  for (const std::string& op : options.on_host) {
+    if (find_op(op.c_str()) == nullptr) return invalid_argument("--on-host {}: no such op", op);
+    plan.on_host.insert(op);
+  }
   if (!options.prefill_backend.empty()) plan.families["mha_prefill"] = options.prefill_backend;
   if (!options.decode_backend.empty()) {
     plan.families["sparse_mla"] = options.decode_backend;
@@ -155,6 +159,9 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
             ->capture_default_str(),
         "Numerics and kernels");
   group(command.add_option("--kernel", options.kernels, "OP=ROW: use this kernel row for an op (repeatable)"),
+        "Numerics and kernels");
+  group(command.add_option("--on-host", options.on_host,
+                           "OP: run it on the CPU, its weights in host memory (repeatable)"),
         "Numerics and kernels");
   group(command.add_option("--kernel-table", options.kernel_table,
                            "JSON file {\"OP\": \"ROW\"} of kernel rows; --kernel wins over it"),

@@ -23,6 +23,7 @@ struct ModelOptions {
   std::string attention = "auto";
   std::string prefill_backend, decode_backend;
   std::vector<std::string> kernels;  // op=row
+  std::vector<std::string> on_host;  // ops
   std::string kernel_table;          // JSON file {"op": "row"}; --kernel wins over it
   std::string invariance = "run";
   std::string trace_path;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and tests everything; exit 0 only if all of it passes. The last line is "N passed, N failed": unit tests,
+# Builds and tests everything, with every backend whose toolchain is here; exit 0 only if all of it passes. The last line is "N passed, N failed": unit tests,
 # parity cases, lint checks, fuzz targets and command-line checks together.
 #
 #   scripts/test.sh            everything
@@ -56,7 +56,7 @@ part() {
     return
   fi
   echo "== $name: $*"
-  timeout --foreground 1800 "$@" > "$log" 2>&1
+  timeout --foreground 2400 "$@" > "$log" 2>&1
   status=$?
   read_counts "$log"
   # A crash, a failed build or a hang prints no count of its own.
@@ -79,13 +79,14 @@ build() {  # build PRESET TARGET…
   echo "cmake --preset $preset -DTAMIS_TESTS=ON && cmake --build --preset $preset ${TAMIS_JOBS:+-j $TAMIS_JOBS} $*"
 }
 
-# The tests that CMake knows (add_test), one a line: name, folder, command and arguments, separated by tabs.
+# The tests that CMake knows (add_test), one a line: name, folder, variables, command and arguments, separated by tabs.
 list_tests() {
   ctest --test-dir "build/$1" --show-only=json-v1 | python3 -c '
 import json, sys
 for test in json.load(sys.stdin)["tests"]:
     folder = next(p["value"] for p in test["properties"] if p["name"] == "WORKING_DIRECTORY")
-    print("\t".join([test["name"], folder, *test["command"]]))'
+    variables = next((p["value"] for p in test["properties"] if p["name"] == "ENVIRONMENT"), [])
+    print("\t".join([test["name"], folder, *variables, *test["command"]]))'
 }
 
 run_tests() {  # run_tests PRESET PREFIX SKIP: each test that CMake knows is a part, unless its name matches SKIP
@@ -102,10 +103,10 @@ run_tests() {  # run_tests PRESET PREFIX SKIP: each test that CMake knows is a p
 # Names of tests end in _slow where they take minutes, in _memory where they measure their own process.
 slow='_slow$' not_sanitized='_slow$|_memory$'
 export GTEST_BRIEF=1
-part deps - scripts/deps.sh --test
+part deps - scripts/deps.sh --all
 part lint - scripts/lint.sh --tidy-seconds "${TAMIS_TIDY_SECONDS:-180}"
-part build - bash -c "$(build cpu)"
-run_tests cpu "" "$([[ $quick == yes ]] && echo "$slow" || echo '^$')"
+part build - bash -c "$(build all)"
+run_tests all "" "$([[ $quick == yes ]] && echo "$slow" || echo '^$')"
 
 if [[ $quick == no ]]; then
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1

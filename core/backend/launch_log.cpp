@@ -25,7 +25,8 @@ Status LaunchLog::explain(const Status& status) const {
   if (status.ok() || count_ == 0) return status;
   if (count_ == 1) return status.with_context(describe(kept_[0]));
   return status.with_context(
-      fmt::format("one of {} launches, from {} to {}", count_, describe(kept_[0]), describe(kept_[1])));
+      fmt::format("one of {} launches (a trace waits for each and names it), from {} to {}", count_,
+                  describe(kept_[0]), describe(kept_[1])));
 }
 
 }  // namespace tamis

@@ -96,43 +96,53 @@ void Plan::note_fallback(const PlannedNode& planned, const std::string& reason) 
   stats_.fallbacks.push_back(std::move(line));
 }
 
+Status Plan::place_decomposed(const Node& node) {
+  ++stats_.decomposed;
+  const std::size_t before = graph_.nodes().size();
+  TAMIS_RETURN_IF_ERROR(graph_.append_decomposed(node));
+  // The parts are in the graph already; choose their rows where they stand.
+  std::vector<Node> parts(graph_.nodes().begin() + static_cast<std::ptrdiff_t>(before), graph_.nodes().end());
+  graph_.truncate(before);
+  for (const Node& part : parts) TAMIS_RETURN_IF_ERROR(place(part, true));
+  return {};
+}
+
+Status Plan::place_on_host(const Node& node, const OpCall& call, PlannedNode& planned) {
+  planned.on_host = true;
+  RowPreferences preferences;
+  preferences.invariance = options_.invariance;
+  planned.choice =
+      choose_row(target_.host_backend->rows(node.op->name), target_.host->info(), call, preferences);
+  if (planned.choice.row != nullptr) return {};
+  return unsupported("on the host: {}", describe_rejections(call, planned.choice));
+}
+
 Status Plan::place(const Node& node, bool decomposed) {
   const std::vector<Tensor> operands = unbound_operands(graph_, node, target_);
   const OpCall call{node.op, node.params.get(), operands};
+  const bool has_host = target_.host != nullptr && target_.host != target_.device;
   PlannedNode planned;
-  const RowPreferences preferences = preferences_for(options_, node.op->name);
-  planned.choice =
-      choose_row(target_.backend->rows(node.op->name), target_.device->info(), call, preferences);
-  const Device* device = target_.device;
+  if (has_host && options_.on_host.count(node.op->name) != 0) {
+    TAMIS_RETURN_IF_ERROR(place_on_host(node, call, planned));
+  } else {
+    planned.choice = choose_row(target_.backend->rows(node.op->name), target_.device->info(), call,
+                                preferences_for(options_, node.op->name));
+  }
   if (planned.choice.row == nullptr) {
     const std::string why = describe_rejections(call, planned.choice);
     planned.node = &node;
     planned.fallback = node.op->decompose != nullptr ? Fallback::kDecomposed : Fallback::kHostRow;
-    const bool has_host = target_.host != nullptr && target_.host != target_.device;
     if (options_.strict || (node.op->decompose == nullptr && !has_host)) return unsupported("{}", why);
     note_fallback(planned, why);
-    if (planned.fallback == Fallback::kDecomposed) {
-      ++stats_.decomposed;
-      const std::size_t before = graph_.nodes().size();
-      TAMIS_RETURN_IF_ERROR(graph_.append_decomposed(node));
-      // The parts are in the graph already; choose their rows where they stand.
-      std::vector<Node> parts(graph_.nodes().begin() + static_cast<std::ptrdiff_t>(before),
-                              graph_.nodes().end());
-      graph_.truncate(before);
-      for (const Node& part : parts) TAMIS_RETURN_IF_ERROR(place(part, true));
-      return {};
-    }
+    if (planned.fallback == Fallback::kDecomposed) return place_decomposed(node);
     ++stats_.host_rows;
-    planned.choice = choose_row(target_.host_backend->rows(node.op->name), target_.host->info(), call);
-    if (planned.choice.row == nullptr)
-      return unsupported("{}; on the host: {}", why, describe_rejections(call, planned.choice));
-    planned.on_host = true;
-    device = target_.host;
+    TAMIS_RETURN_IF_ERROR(place_on_host(node, call, planned).with_context(why));
   }
   if (decomposed && planned.fallback == Fallback::kNone) planned.fallback = Fallback::kDecomposed;
+  const DeviceInfo& device = (planned.on_host ? target_.host : target_.device)->info();
   const KernelRow& row = *planned.choice.row;
-  if (row.workspace != nullptr) planned.workspace_bytes = row.workspace(device->info(), call);
-  if (row.step_bytes != nullptr) planned.step_bytes = row.step_bytes(device->info(), call);
+  if (row.workspace != nullptr) planned.workspace_bytes = row.workspace(device, call);
+  if (row.step_bytes != nullptr) planned.step_bytes = row.step_bytes(device, call);
   if (decomposed) {
     graph_.push_node(node);
   } else {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,6 +25,9 @@ struct PlanOptions {
   std::map<std::string, std::string> kernels;
   // Family tried first for an op: what the policy or --prefill-backend asks for.
   std::map<std::string, std::string> families;
+  // Placement: ops that run on the host although the device has rows for them ("moe_experts", whose weights
+  // then stay in host memory). Not a fallback: neither counted nor refused under strict.
+  std::set<std::string> on_host;
   Invariance invariance = Invariance::kRun;
   bool strict = false;
 };
@@ -104,8 +108,8 @@ class Plan {
   // The call of a node without its memory: for explain, layouts, FLOPs and bytes.
   PlanCall unbound_call(std::size_t index) const;
 
-  // Resolves every operand. kNotFound names an input, state or weight that `bindings` lacks; kInvalidArgument a
-  // weight in a layout that its row does not read.
+  // Resolves every operand. kNotFound names an input, state or weight that `bindings` lacks; kInvalidArgument
+  // a weight in a layout that its row does not read.
   Status bind(const Bindings& bindings);
 
   // Runs all segments in order and waits. Captures capturable segments on the first run and replays them
@@ -130,6 +134,8 @@ class Plan {
   Plan() = default;
   Status choose_rows(const Graph& source);
   Status place(const Node& node, bool decomposed);
+  Status place_decomposed(const Node& node);
+  Status place_on_host(const Node& node, const OpCall& call, PlannedNode& planned);
   void note_fallback(const PlannedNode& planned, const std::string& reason);
   void cut_segments();
   void lay_out_memory();

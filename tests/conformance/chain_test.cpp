@@ -67,6 +67,21 @@ TEST_P(Chain, HostRowCutsTheSegmentAndIsCounted) {
   EXPECT_EQ(refused.status().code(), StatusCode::kUnsupported);
 }
 
+TEST_P(Chain, PlacedOnTheHostByRuleIsNoFallback) {
+  if (is_host()) GTEST_SKIP() << "there is one device";
+  const ChainInputs inputs = ChainInputs::make(3, kTokens);
+  PlanOptions options;
+  options.on_host = {"linear"};
+  options.strict = true;
+  const auto plan = must(try_plan(*backend_, options));
+  EXPECT_EQ(plan->stats().host_rows, 0);
+  EXPECT_EQ(plan->segments().size(), 7u);  // two of the four products follow one another
+  bind(*plan);
+  reset(inputs);
+  run(*plan);
+  expect_close(outcome(*plan), expected(inputs), inputs);
+}
+
 TEST_P(Chain, CheckedRunPassesAndGivesTheSameBits) {
   const ChainInputs inputs = ChainInputs::make(4, kTokens - 3);
   const auto plan = make_plan(*backend_);

@@ -128,7 +128,7 @@ TEST_F(FaultyDevice, BadLaunchNamesRowShapeAndLayer) {
 TEST_F(FaultyDevice, LostDeviceIsToldAtTheNextSync) {
   expect_recovers(faults_->lost_in, 0,
                   {StatusCode::kDeviceLost,
-                   {"the device is lost", "launches, from cpu.embed.portable: embed ids i32[2]", "to cpu."}});
+                   {"the device is lost", "from cpu.embed.portable: embed ids i32[2]", "to cpu."}});
 }
 
 TEST_F(FaultyDevice, NoMemoryForAPlanSaysWhatWasNeeded) {
