@@ -104,8 +104,8 @@ class Plan {
   // The call of a node without its memory: for explain, layouts, FLOPs and bytes.
   PlanCall unbound_call(std::size_t index) const;
 
-  // Resolves every operand. kNotFound names an input, state or weight that `bindings` lacks; kInvalidArgument a
-  // weight in a layout that its row does not read.
+  // Resolves every operand. kNotFound names an input, state or weight that `bindings` lacks; kInvalidArgument
+  // a weight in a layout that its row does not read.
   Status bind(const Bindings& bindings);
 
   // Runs all segments in order and waits. Captures capturable segments on the first run and replays them
