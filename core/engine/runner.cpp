@@ -1,6 +1,8 @@
 // Loading, plans and sequences. Step inputs and results are in runner_step.cpp.
 #include "core/engine/runner.h"
 
+#include <fmt/ranges.h>
+
 #include "core/policy/capability.h"
 
 namespace tamis {
@@ -45,7 +47,11 @@ Status Runner::find_devices() {
     device_ = *device;
   } else {
     const Result<DeviceInfo> info = find_capability(options_.device);
-    if (!info.ok()) return device.status();
+    if (!info.ok()) {
+      if (!options_.plan_only) return device.status();
+      return not_found("{}; to explain for: {}", device.status().message(),
+                       fmt::join(capability_names(), ", "));
+    }
     device_ = make_stand_in(*info);
     if (!options_.plan_only) return device_->create_queue().status();
   }
