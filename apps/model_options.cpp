@@ -103,87 +103,70 @@ LoadProgress progress_bar() {
   };
 }
 
+void add_checkpoint_options(CLI::App& command, ModelOptions& options) {
+  const auto add = [&](const char* name, auto& variable, const char* help) {
+    command.add_option(name, variable, help)->group("Model");
+  };
+  add("model", options.model,
+      "folder with config.json and safetensors files, or a model's name (default: tiny-v32)");
+  add("--random", options.random_family,
+      "no checkpoint: the full-width graph of deepseek-v3, deepseek-v3.2 or glm-5 with seeded random "
+      "weights");
+  add("--layers", options.layers, "with --random: how many layers");
+  add("--glm-latent-eps", options.glm_latent_eps,
+      "eps of GLM's q_a and kv_a norms (default 1e-6, as transformers; other engines use rms_norm_eps)");
+}
+
+constexpr char kNumerics[] = "Numerics and kernels";
+
+void add_numeric_options(CLI::App& command, ModelOptions& options) {
+  // An option of a few words; its default is one of them.
+  const auto add = [&](const char* name, std::string& variable, const char* help, const auto& words) {
+    command.add_option(name, variable, help)->check(words)->capture_default_str()->group(kNumerics);
+  };
+  add("--activations", options.activations, "dtype between ops", CLI::IsMember({"auto", "f32", "bf16"}));
+  add("--kv-cache,--kv-cache-dtype", options.kv_cache, "latent cache: f32, bf16, or packed fp8",
+      CLI::IsMember(kKvCacheNames));
+  add("--indexer", options.indexer,
+      "index keys: exact (activation dtype) or fp8 (Hadamard + e4m3, as trained)",
+      CLI::IsMember({"auto", "exact", "fp8"}));
+  add("--act-quant", options.act_quant,
+      "auto: activations before FP8 weights are rounded as the checkpoint says, unless they are f32",
+      CLI::IsMember({"auto", "none"}));
+  add("--attention", options.attention, "sparse (DSA), dense (every key), auto: what the model says",
+      CLI::IsMember({"auto", "sparse", "dense"}));
+  add("--invariance", options.invariance,
+      "batch: a token's bits do not depend on its neighbours in the batch", CLI::IsMember({"run", "batch"}));
+}
+
+void add_kernel_options(CLI::App& command, ModelOptions& options) {
+  const auto add = [&](const char* name, auto& variable, const char* help) {
+    return command.add_option(name, variable, help)->group(kNumerics);
+  };
+  add("--device", options.device,
+      "cpu, cuda[:i], vulkan[:i], hip[:i]; explain also takes sm80 … sm121, gfx90a … gfx1201")
+      ->capture_default_str();
+  add("--kernel", options.kernels, "OP=ROW: use this kernel row for an op (repeatable)");
+  add("--on-host", options.on_host, "OP: run it on the CPU, its weights in host memory (repeatable)");
+  add("--kernel-table", options.kernel_table,
+      "JSON file {\"OP\": \"ROW\"} of kernel rows; --kernel wins over it");
+  add("--prefill-backend,--nsa-prefill-backend,--dsa-prefill-backend", options.prefill_backend,
+      "family of prefill attention rows to try first");
+  add("--decode-backend,--nsa-decode-backend,--dsa-decode-backend", options.decode_backend,
+      "family of decode attention rows to try first");
+  command.add_flag("--strict", options.strict, "fail instead of falling back to decomposed ops or CPU rows")
+      ->group(kNumerics);
+  add("--trace", options.trace_path, "write a Chrome trace of every kernel to this file");
+}
+
 }  // namespace
 
+CLI::Range count_range() { return {std::int64_t{1}, kMostTokens, "POSITIVE"}; }
+
 void add_model_options(CLI::App& command, ModelOptions& options) {
-  const auto group = [&](CLI::Option* option, const char* name) { option->group(name); };
-  group(command.add_option(
-            "model", options.model,
-            "folder with config.json and safetensors files, or a model's name (default: tiny-v32)"),
-        "Model");
-  group(command.add_option(
-            "--random", options.random_family,
-            "no checkpoint: the full-width graph of deepseek-v3, deepseek-v3.2 or glm-5 with seeded "
-            "random weights"),
-        "Model");
-  group(command.add_option("--layers", options.layers, "with --random: how many layers"), "Model");
-  group(
-      command.add_option("--glm-latent-eps", options.glm_latent_eps,
-                         "eps of GLM's q_a and kv_a norms (default 1e-6, as transformers; other engines use "
-                         "rms_norm_eps)"),
-      "Model");
-  group(
-      command
-          .add_option("--device", options.device,
-                      "cpu, cuda[:i], vulkan[:i], hip[:i]; explain also takes sm80 … sm121, gfx90a … gfx1201")
-          ->capture_default_str(),
-      "Numerics and kernels");
-  group(command.add_option("--activations", options.activations, "dtype between ops")
-            ->check(CLI::IsMember({"auto", "f32", "bf16"}))
-            ->capture_default_str(),
-        "Numerics and kernels");
-  group(command
-            .add_option("--kv-cache,--kv-cache-dtype", options.kv_cache,
-                        "latent cache: f32, bf16, or packed fp8")
-            ->check(CLI::IsMember(kKvCacheNames))
-            ->capture_default_str(),
-        "Numerics and kernels");
-  group(command
-            .add_option("--indexer", options.indexer,
-                        "index keys: exact (activation dtype) or fp8 (Hadamard + e4m3, as trained)")
-            ->check(CLI::IsMember({"auto", "exact", "fp8"}))
-            ->capture_default_str(),
-        "Numerics and kernels");
-  group(
-      command
-          .add_option(
-              "--act-quant", options.act_quant,
-              "auto: activations before FP8 weights are rounded as the checkpoint says, unless they are f32")
-          ->check(CLI::IsMember({"auto", "none"}))
-          ->capture_default_str(),
-      "Numerics and kernels");
-  group(command
-            .add_option("--attention", options.attention,
-                        "sparse (DSA), dense (every key), auto: what the model says")
-            ->check(CLI::IsMember({"auto", "sparse", "dense"}))
-            ->capture_default_str(),
-        "Numerics and kernels");
-  group(command.add_option("--kernel", options.kernels, "OP=ROW: use this kernel row for an op (repeatable)"),
-        "Numerics and kernels");
-  group(command.add_option("--on-host", options.on_host,
-                           "OP: run it on the CPU, its weights in host memory (repeatable)"),
-        "Numerics and kernels");
-  group(command.add_option("--kernel-table", options.kernel_table,
-                           "JSON file {\"OP\": \"ROW\"} of kernel rows; --kernel wins over it"),
-        "Numerics and kernels");
-  group(command.add_option("--prefill-backend,--nsa-prefill-backend,--dsa-prefill-backend",
-                           options.prefill_backend, "family of prefill attention rows to try first"),
-        "Numerics and kernels");
-  group(command.add_option("--decode-backend,--nsa-decode-backend,--dsa-decode-backend",
-                           options.decode_backend, "family of decode attention rows to try first"),
-        "Numerics and kernels");
-  group(command
-            .add_option("--invariance", options.invariance,
-                        "batch: a token's bits do not depend on its neighbours in the batch")
-            ->check(CLI::IsMember({"run", "batch"}))
-            ->capture_default_str(),
-        "Numerics and kernels");
-  group(command.add_flag("--strict", options.strict,
-                         "fail instead of falling back to decomposed ops or CPU rows"),
-        "Numerics and kernels");
-  group(
-      command.add_option("--trace", options.trace_path, "write a Chrome trace of every kernel to this file"),
-      "Numerics and kernels");
+  add_checkpoint_options(command, options);
+  add_kernel_options(command, options);
+  add_numeric_options(command, options);
 }
 
 Result<std::string> model_folder(const ModelOptions& options) {

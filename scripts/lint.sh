@@ -85,18 +85,18 @@ tidy_one() {
     return 0
   fi
   local output status
-  output=$(clang-tidy-14 -p build/cpu --quiet "$1" 2> /dev/null)
+  output=$(clang-tidy-14 -p build/all --quiet "$1" 2> /dev/null)
   status=$?
   if [[ -n $output ]]; then printf '%s\n' "$output"; fi
   return $status
 }
 export -f tidy_one
 
-# clang-tidy on the changed .cpp files that the build knows.
+# clang-tidy on the changed .cpp files that the build knows: the plug-ins too, where their toolchains are.
 check_tidy() {
-  local commands=build/cpu/compile_commands.json file
+  local commands=build/all/compile_commands.json file
   command -v clang-tidy-14 > /dev/null || { echo "clang-tidy-14 not found: scripts/deps.sh --test"; return 1; }
-  [[ -f $commands ]] || cmake --preset cpu > /dev/null || return 1
+  [[ -f $commands ]] || cmake --preset all > /dev/null || return 1
   export tidy_deadline=$(($(date +%s) + tidy_seconds))
   changed_files | grep '\.cpp$' | while read -r file; do
     if [[ -f $file ]] && grep -q "\"file\": \".*/$file\"" "$commands"; then echo "$file"; fi

@@ -73,11 +73,14 @@ def make_rooms():
     rooms = [
         Room(r"core/numeric/", r"core/numeric/.*", standard=NUMERIC_HEADERS),
         Room(r"core/text/regex\.cpp$", r"core/.*", LIBRARIES + r"|pcre2\.h"),
+        Room(r"core/policy/capability\.cpp$", r"core/.*|capabilities\.inc", LIBRARIES),
         Room(r"core/", r"core/.*|tamis_abi_hash\.h", LIBRARIES),
         Room(r"backends/cpu/blas\.cpp$", r"core/.*|backends/cpu/.*", r"cblas\.h|fmt/.*|omp\.h"),
     ]
     for name, vendor in VENDOR_HEADERS.items():
-        own = rf"core/.*|backends/{name}/.*|kernels_{name}/[a-z_0-9]+/launch\.h|{name}_row_table\.inc|tamis_abi_hash\.h"
+        generated = rf"{name}_row_table\.inc|tamis_abi_hash\.h"
+        kernel_headers = rf"kernels_{name}/(?:[a-z_0-9]+/launch|common/[a-z_0-9]+)\.h"
+        own = rf"core/.*|backends/{name}/.*|{kernel_headers}|{generated}"
         rooms.append(Room(rf"backends/{name}/", f"{own}|{vendor}", f"fmt/.*|{vendor}"))
         kernels = r"shaders" if name == "vulkan" else f"kernels_{name}"
         for_kernels = rf"core/numeric/.*|core/ops/[a-z_0-9]+/[a-z_0-9]+\.h|core/base/.*|{kernels}/.*"
@@ -88,6 +91,8 @@ def make_rooms():
         Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),
         Room(r"apps/", r"core/.*|apps/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"bench/", r"core/.*|bench/.*|tests/(cases|harness)/.*", LIBRARIES + r"|CLI/.*"),
+        # Plug-ins built outside the tree, which add to the CPU backend.
+        Room(r"tests/plugins/", r"core/.*|backends/cpu/.*|tests/plugins/.*|tamis_abi_hash\.h", LIBRARIES),
         Room(r"tests/", r"core/.*|tests/.*|tamis_abi_hash\.h", LIBRARIES + r"|CLI/.*|gtest/.*|gmock/.*"),
     ]
     return rooms
@@ -96,6 +101,14 @@ def make_rooms():
 ROOMS = make_rooms()
 # `kernels_X/<op>/` may include its own folder and common/ only.
 KERNEL_ROOM = re.compile(r"(kernels_[a-z]+|shaders)/([a-z_0-9]+)/")
+# A backend's host code includes headers of kernels_X/common/ only if these are free of device code.
+DEVICE_CODE = re.compile(r"\b__(?:device|global|shared)__\b|<(?:hip/hip|cuda)_runtime\.h>")
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def is_plain_header(name):
+    header = ROOT / name
+    return not header.is_file() or not DEVICE_CODE.search(header.read_text(encoding="utf-8"))
 
 
 def blank(text):
@@ -141,6 +154,8 @@ def include_directions(file):
         mine, other = KERNEL_ROOM.match(file.path), KERNEL_ROOM.match(name)
         if mine and other and other[2] not in (mine[2], "common"):
             yield line, f"may not include {name}: another op's kernels"
+        if other and file.path.startswith("backends/") and not is_plain_header(name):
+            yield line, f"may not include {name}: it holds device code"
 
 
 def include_form(file):
@@ -348,8 +363,7 @@ def main():
     parser = argparse.ArgumentParser(description="Rules of the repository that no compiler checks.")
     parser.add_argument("--functions", action="store_true", help="print the longest functions")
     options = parser.parse_args()
-    root = pathlib.Path(__file__).resolve().parent.parent
-    return longest_functions(root) if options.functions else check(root)
+    return longest_functions(ROOT) if options.functions else check(ROOT)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ class WeightStore {
                                                    const LoadProgress& progress = {});
 
   // Makes resident what the plan's rows read on the device. The first row that reads a weight decides its
-  // layout; the planner shows the weight as it is to later rows, which take it or say "weight is packed as X".
-  // True if something became resident: plan again then, since rows of this very plan may have wished for
+  // layout; the planner shows the weight as it is to later rows, which take it or say "weight is packed as
+  // X". True if something became resident: plan again then, since rows of this very plan may have wished for
   // different layouts of one weight.
   Result<bool> make_resident(const Plan& plan);
 

@@ -10,10 +10,10 @@ void StopMatcher::Stop::advance(char byte) {
   if (text[matched] == byte) ++matched;
 }
 
-Result<StopMatcher> StopMatcher::create(std::vector<std::string> strings) {
-  std::vector<Stop> stops;
-  for (std::string& text : strings) {
-    if (text.empty()) return invalid_argument("stop string {} is empty", stops.size());
+Result<StopMatcher> StopMatcher::create(std::vector<std::string> stops) {
+  std::vector<Stop> matchers;
+  for (std::string& text : stops) {
+    if (text.empty()) return invalid_argument("stop string {} is empty", matchers.size());
     std::vector<std::size_t> fallback(text.size() + 1, 0);
     std::size_t length = 0;
     for (std::size_t i = 1; i < text.size(); ++i) {
@@ -21,9 +21,9 @@ Result<StopMatcher> StopMatcher::create(std::vector<std::string> strings) {
       if (text[i] == text[length]) ++length;
       fallback[i + 1] = length;
     }
-    stops.push_back({std::move(text), std::move(fallback), 0});
+    matchers.push_back({std::move(text), std::move(fallback), 0});
   }
-  return StopMatcher(std::move(stops));
+  return StopMatcher(std::move(matchers));
 }
 
 StopMatcher::Output StopMatcher::push(std::string_view text) {

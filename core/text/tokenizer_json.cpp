@@ -63,7 +63,8 @@ class TokenizerLoader {
     }
     for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"}) {
       const ordered_json* affix = find_set_field(model, name);
-      if (affix != nullptr && *affix != "") return unsupported("model.{}: supported: null or empty", name);
+      if (affix == nullptr || (affix->is_string() && affix->get_ref<const std::string&>().empty())) continue;
+      return unsupported("model.{}: supported: null or empty", name);
     }
     const ordered_json* dropout = find_set_field(model, "dropout");
     if (dropout != nullptr && *dropout != 0) return unsupported("model.dropout: supported: null or 0");

@@ -39,7 +39,8 @@ inline void fill_packed_row(const KvLayout& layout, std::byte* row, bool nan, Rn
 }
 
 // A cache of random rows; those that `skip` names are NaN.
-inline Fill fill_cache(const KvLayout& layout, const std::function<bool(std::int64_t slot)>& skip = poisoned) {
+inline Fill fill_cache(const KvLayout& layout,
+                       const std::function<bool(std::int64_t slot)>& skip = poisoned) {
   return [layout, skip](HostView& view, Rng& rng) {
     const std::int64_t slots = view.desc().dim(0), width = view.desc().dim(1);
     for (std::int64_t slot = 0; slot < slots; ++slot) {

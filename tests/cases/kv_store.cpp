@@ -36,7 +36,7 @@ Case store_case(const Shape& s, KvFormat format, DType act, DType cache) {
 }
 
 // One token, one group of 128 latents: the given values repeated.
-Case values_case(const std::string& name, KvFormat format, std::vector<double> values) {
+Case values_case(const std::string& name, KvFormat format, const std::vector<double>& values) {
   const KvLayout layout{format, 128, 8};
   return make_case(name, KvStoreParams{format, 128, 8},
                    {{.desc = {DType::kF32, {1, 128}}, .fill = fill_values(values)},

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "core/ops/oracle/oracle.h"
 
@@ -68,14 +69,14 @@ TensorDesc padded(DType dtype, std::initializer_list<std::int64_t> shape, std::i
 }
 
 Fill poison_gaps(Fill fill) {
-  return [fill](HostView& view, Rng& rng) {
+  return [fill = std::move(fill)](HostView& view, Rng& rng) {
     std::memset(view.bytes(), 0xff, static_cast<std::size_t>(view.desc().span_bytes()));
     fill(view, rng);
   };
 }
 
 Fill plant(Fill fill, std::vector<std::pair<std::int64_t, double>> values) {
-  return [fill, values](HostView& view, Rng& rng) {
+  return [fill = std::move(fill), values = std::move(values)](HostView& view, Rng& rng) {
     fill(view, rng);
     for (const auto& [flat, value] : values) view.set(flat, value);
   };

@@ -35,7 +35,7 @@ Case full(std::string name, const Shape& s, Fill scores) {
 }
 
 // One row per cliff, at column `start`; everything invisible is a score that would win, or NaN.
-Case at_cliffs(std::int32_t k, std::int64_t start, Fill visible) {
+Case at_cliffs(std::int32_t k, std::int64_t start, const Fill& visible) {
   const std::vector<std::int64_t> counts = cliffs(k);
   const auto tokens = static_cast<std::int64_t>(counts.size());
   const std::int64_t width = start + counts.back() + 5;

@@ -80,7 +80,7 @@ TEST(Utf8, ReplacesMaximalSubparts) {
 }
 
 // What each cut of `text` into two pieces gives; all must agree.
-std::string run_stops(std::vector<std::string> stops, std::string_view text) {
+std::string run_stops(const std::vector<std::string>& stops, std::string_view text) {
   std::string first;
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     Result<StopMatcher> matcher = StopMatcher::create(stops);

@@ -78,6 +78,7 @@ TEST(Float16, Bf16RoundTripsAndRounds) {
   EXPECT_TRUE(std::isnan(bf16_to_float(float_to_bf16(bits_float(0x7f800001u)))));
 }
 
+#ifndef __clang__  // clang 14 has no _Float16 for plain x86-64
 TEST(Float16, F16MatchesTheCompilersConversion) {
   for (int code = 0; code < 65536; ++code) {
     const float value = f16_to_float(static_cast<std::uint16_t>(code));
@@ -91,6 +92,7 @@ TEST(Float16, F16MatchesTheCompilersConversion) {
     }
   }
 }
+#endif
 
 TEST(SortableKey, OrdersScores) {
   const float inf = std::numeric_limits<float>::infinity();

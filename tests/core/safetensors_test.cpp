@@ -2,6 +2,7 @@
 // tensor, expected and found.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -172,7 +173,7 @@ TEST_F(SafetensorsWriter, RoundTrip) {
   const CheckpointTensor* read = file->find("värde \"x\"");
   ASSERT_NE(read, nullptr);
   EXPECT_EQ(read->to_string(), "F32[2, 2]");
-  EXPECT_EQ(std::memcmp(read->bytes.data(), values.data(), 16), 0);
+  EXPECT_TRUE(std::ranges::equal(read->bytes, std::as_bytes(std::span(values))));
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(read->bytes.data()) % 8, 0u);
   EXPECT_EQ(std::memcmp(file->find("codes")->bytes.data(), codes.data(), 3), 0);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1) << "no temporary file stays";

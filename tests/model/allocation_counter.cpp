@@ -12,6 +12,7 @@ std::atomic<std::int64_t> count{0};
 #define TAMIS_COUNTS 1
 
 // A definition in the executable comes before libc's for every library, operator new of libstdc++ included.
+// NOLINTBEGIN: the names are glibc's.
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -40,6 +41,7 @@ int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) {
   return *out == nullptr ? ENOMEM : 0;
 }
 }
+// NOLINTEND
 #endif
 
 namespace tamis::model_tests {
