@@ -61,15 +61,24 @@ int main(int argc, char** argv) {
   app.add_option("--op", options.op, "only this op");
   app.add_option("--case", options.case_name, "only this case");
   app.add_option("--row", options.row, "only this kernel row");
-  app.add_option("--device", options.device, "only this backend");
+  app.add_option("--device", options.device, "only this backend, or this device of it: cuda, cuda:1");
   app.add_option("--seed", options.seed, "seed of the case data")->capture_default_str();
   app.add_flag("--verbose", options.verbose, "say what was skipped and why");
   CLI11_PARSE(app, argc, argv);
 
+  if (!options.device.empty()) {
+    if (const auto device = tamis::Registry::instance().device(options.device); !device.ok()) {
+      std::fprintf(stderr, "%s\n", device.status().message().c_str());
+      return 1;
+    }
+  }
   Totals totals;
   for (const tamis::BackendRecord& record : tamis::Registry::instance().backends()) {
-    if (record.backend == nullptr || (!options.device.empty() && record.name != options.device)) continue;
-    for (const auto& device : record.devices) {
+    for (std::size_t i = 0; i < record.devices.size(); ++i) {
+      if (!options.device.empty() && options.device != record.name &&
+          options.device != fmt::format("{}:{}", record.name, i))
+        continue;
+      const auto& device = record.devices[i];
       for (const tamis::OpDef* op : tamis::all_ops()) {
         if (!options.op.empty() && options.op != op->name) continue;
         for (const tamis::KernelRow& row : record.backend->rows(op->name)) {

@@ -117,11 +117,10 @@ Result<double> HipQueue::elapsed_seconds(Event& begin, Event& end) {
 }
 
 Status HipQueue::wait() {
-  const Status status = to_status(hipStreamSynchronize(stream_), "sync");
-  if (!status.ok()) return log().explain(status);
+  const Status status = log().explain(to_status(hipStreamSynchronize(stream_), "sync"));
   log().clear();
-  staging_.reset();
-  return {};
+  if (status.ok()) staging_.reset();
+  return status;
 }
 
 Status HipQueue::sync() {

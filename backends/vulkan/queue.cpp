@@ -102,9 +102,9 @@ Status VulkanQueue::sync() {
   if (capturing_ != nullptr) return invalid_argument("vulkan: sync while capturing");
   Status status = flush();
   if (status.ok()) status = gpu_->instance->take_validation_errors();
-  if (!status.ok()) return log().explain(status);
+  status = log().explain(status);
   log().clear();
-  return {};
+  return status;
 }
 
 Result<std::unique_ptr<Event>> VulkanQueue::record_event() {
