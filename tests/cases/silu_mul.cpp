@@ -30,9 +30,11 @@ CaseList cases_silu_mul() {
   list.push_back(with("gates_far_out", {.desc = {DType::kF32, {1, 16}},
                                         .fill = fill_values({-90, 90, -1000, 1000, -20, 20, -1e-20, 1e-20, 1,
                                                              1, 1, 1, -1, 1, 2, 3})}));
-  list.push_back(
-      with("nan_inf", {.desc = {DType::kF32, {1, 10}},
-                       .fill = fill_values({NAN, INFINITY, 1, 2, -1000, 1, 2, NAN, -INFINITY, 3})}));
+  for (DType dtype : {DType::kF32, DType::kBF16}) {
+    list.push_back(with(fmt::format("nan_inf_{}", dtype_name(dtype)),
+                        {.desc = {dtype, {1, 10}},
+                         .fill = fill_values({NAN, INFINITY, 1, 2, -1000, 1, 2, NAN, -INFINITY, 3})}));
+  }
   for (std::int64_t tokens : {1, 4096}) {
     list.push_back(timed(with(fmt::format("shared_expert_t{}", tokens),
                               {.desc = {DType::kBF16, {tokens, 4096}}, .fill = fill_normal()})));
