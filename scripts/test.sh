@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds and tests everything, with every backend whose toolchain is here; exit 0 only if all of it passes. The last line is "N passed, N failed": unit tests,
-# parity cases, lint checks, fuzz targets and command-line checks together.
+# Builds and tests everything, with every backend whose toolchain is here; exit 0 only if all of it passes. The last line
+# is "N passed, N failed": unit tests, parity cases, lint checks, fuzz targets and command-line checks together.
 #
 #   scripts/test.sh            everything
 #   scripts/test.sh --quick    without slow tests, sanitizers and fuzzing

@@ -102,10 +102,19 @@ Registry::Registry() {
     if (!place.empty()) places.push_back(place);
   }
   places.push_back(own_folder());
+  // Plug-ins that add rows may come before the backend that they extend: those are tried once more.
+  std::vector<std::string> again;
   for (const std::string& place : places) {
     for (const std::string& path : plugins_at(place)) {
-      if (Status loaded = load(path); !loaded.ok()) log(LogLevel::kWarn, "{}", loaded.message());
+      if (Status loaded = load(path); loaded.code() == StatusCode::kNotFound) {
+        again.push_back(path);
+      } else if (!loaded.ok()) {
+        log(LogLevel::kWarn, "{}", loaded.message());
+      }
     }
+  }
+  for (const std::string& path : again) {
+    if (Status loaded = load(path); !loaded.ok()) log(LogLevel::kWarn, "{}", loaded.message());
   }
 }
 
