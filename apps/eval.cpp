@@ -143,7 +143,7 @@ void add_ppl(CLI::App& eval, int& exit_code) {
   command
       ->add_option("--window", options->window,
                    "inputs of a window; ids beyond the last whole window are left out")
-      ->check(CLI::PositiveNumber)
+      ->check(count_range())
       ->capture_default_str();
   command->add_flag("--json", options->json, "machine-readable output");
   command->callback([options, &exit_code] { exit_code = report(run_ppl(*options)); });
@@ -155,11 +155,11 @@ void add_passkey(CLI::App& eval, int& exit_code) {
   add_model_options(*command, options->model);
   command->add_option("--lengths", options->lengths, "prompt lengths, tokens")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      ->check(count_range())
       ->capture_default_str();
   command->add_option("--keys", options->shape.keys, "numbers hidden in a prompt")->capture_default_str();
   command->add_option("--samples", options->samples, "prompts of each length")
-      ->check(CLI::PositiveNumber)
+      ->check(count_range())
       ->capture_default_str();
   command->add_option("--seed", options->shape.seed, "of the prompts")->capture_default_str();
   command->add_option("--filler", options->filler_path,

@@ -24,8 +24,8 @@ struct BatchEntry {
 Result<std::int64_t> parse_count(std::string_view text, std::string_view field) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) {
-    return invalid_argument("--batch: {}: expected a number, found \"{}\"", field, text);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0 || value > kMostTokens) {
+    return invalid_argument("--batch: {}: expected 0 to {}, found \"{}\"", field, kMostTokens, text);
   }
   return value;
 }

@@ -14,10 +14,10 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   group(command.add_option("-n,--max-tokens", options.max_new_tokens, "most tokens to generate")
             ->capture_default_str());
   group(command.add_option("--context", options.context, "tokens that the cache holds")
-            ->check(CLI::PositiveNumber)
+            ->check(count_range())
             ->capture_default_str());
   group(command.add_option("--temperature", s.temperature, "0: always the likeliest token")
-            ->check(CLI::NonNegativeNumber)
+            ->check(CLI::Range(0.0, 1e6, "NONNEGATIVE"))
             ->capture_default_str());
   group(command.add_option("--top-k", s.top_k, "keep the k likeliest tokens; 0: all")->capture_default_str());
   group(command.add_option("--top-p", s.top_p, "keep the likeliest tokens up to this probability")
@@ -29,7 +29,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
             ->check(CLI::Range(0.0, 1.0))
             ->capture_default_str());
   group(command.add_option("--repetition-penalty", s.repetition, "1: off")
-            ->check(CLI::PositiveNumber)
+            ->check(CLI::Range(1e-6, 1e6, "POSITIVE"))
             ->capture_default_str());
   group(command.add_option("--presence-penalty", s.presence, "0: off")->capture_default_str());
   group(command.add_option("--frequency-penalty", s.frequency, "0: off")->capture_default_str());

@@ -156,6 +156,8 @@ void add_kernel_options(CLI::App& command, ModelOptions& options) {
 
 }  // namespace
 
+CLI::Range count_range() { return {std::int64_t{1}, kMostTokens, "POSITIVE"}; }
+
 void add_model_options(CLI::App& command, ModelOptions& options) {
   add_checkpoint_options(command, options);
   add_kernel_options(command, options);

@@ -1,6 +1,7 @@
 // The options that every command which runs a model takes, and how they become a Runner.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ struct ModelOptions {
 // What "auto" means for a command. Commands that compare numbers default to exact arithmetic; commands that
 // talk default to what the checkpoint was trained for.
 enum class Defaults { kExact, kAsTrained };
+
+// What an option that counts something takes: token and slot numbers have 31 bits.
+inline constexpr std::int64_t kMostTokens = 0x7fffffff;
+CLI::Range count_range();
 
 void add_model_options(CLI::App& command, ModelOptions& options);
 

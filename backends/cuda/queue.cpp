@@ -83,7 +83,7 @@ Result<double> CudaQueue::elapsed_seconds(Event& begin, Event& end) {
 
 Status CudaQueue::sync() {
   TAMIS_RETURN_IF_ERROR(activate());
-  const Status status = log().explain(to_status(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"));
+  Status status = log().explain(to_status(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"));
   log().clear();
   return status;
 }

@@ -1,6 +1,9 @@
 // Loading, plans and sequences. Step inputs and results are in runner_step.cpp.
 #include "core/engine/runner.h"
 
+#include <limits>
+#include <utility>
+
 #include <fmt/ranges.h>
 
 #include "core/policy/capability.h"
@@ -16,8 +19,13 @@ Status check_options(const ModelConfig& config, const RunnerOptions& options) {
   if (act != DType::kF32 && act != DType::kBF16) {
     return invalid_argument("activations: expected f32 or bf16, found {}", dtype_name(act));
   }
-  if (options.cache_tokens < 1 || options.max_batch_tokens < 1 || options.max_sequences < 1) {
-    return invalid_argument("cache_tokens, max_batch_tokens and max_sequences must be positive");
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();  // slots and positions are i32
+  const std::pair<const char*, std::int64_t> counts[] = {{"cache_tokens", options.cache_tokens},
+                                                         {"max_batch_tokens", options.max_batch_tokens},
+                                                         {"max_sequences", options.max_sequences}};
+  for (const auto& [name, count] : counts) {
+    if (count < 1 || count > kMost)
+      return invalid_argument("{}: expected 1 to {}, found {}", name, kMost, count);
   }
   return {};
 }

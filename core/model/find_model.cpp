@@ -57,11 +57,12 @@ Result<std::string> find_model(std::string_view name_or_path) {
   if (name.find('/') == std::string::npos && name != "." && name != "..") {
     for (const fs::path& folder : folders_of_models()) {
       if (is_model(folder / name)) return (folder / name).string();
-      looked_at += fmt::format("\n  {}", (folder / name).string());
+      looked_at += fmt::format("{}{}", looked_at.empty() ? "" : ", ", (folder / name).string());
     }
   }
   if (looked_at.empty()) return not_found("model {}: no such folder", name);
-  return not_found("model {}: expected a folder with a config.json, or a name; looked at{}", name, looked_at);
+  return not_found("model {}: expected a folder with a config.json, or a name; looked at {}", name,
+                   looked_at);
 }
 
 }  // namespace tamis
