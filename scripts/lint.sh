@@ -116,7 +116,7 @@ add_counts "$(tests/lint/lint_checks_test.py 2>&1)"
 add_counts "$(scripts/lint_checks.py 2>&1)"
 
 if command -v shellcheck > /dev/null; then
-  shellcheck --severity=warning scripts/*.sh .ci/run
+  shellcheck --severity=warning scripts/*.sh tests/*.sh .ci/run
   count shellcheck $?
 fi
 
