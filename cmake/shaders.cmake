@@ -49,4 +49,7 @@ inline constexpr ShaderModule kShaderModules[] = {
 @entries@};
 ]] @ONLY)
   target_sources(${target} PRIVATE ${outputs})
+  # For tools that read the sources and not the library: scripts/lint.sh.
+  add_custom_target(${target}_shaders DEPENDS ${outputs})
+  add_dependencies(${target} ${target}_shaders)
 endfunction()

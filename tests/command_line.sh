@@ -4,27 +4,237 @@
 set -uo pipefail
 tamis=$(realpath "${1:?path of the tamis program}")
 cd "$(dirname "$0")/.." || exit 2
+exec < /dev/null
+export OMP_NUM_THREADS=1  # the model is tiny, and threads that spin are slow on a busy machine
+model=$PWD/models/tiny-v32
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
 passed=0 failed=0
 
-check() {  # check EXIT_CODE PATTERN COMMAND…: the exit code, and a line of the output that matches
-  local code=$1 pattern=$2 output status
-  shift 2
-  output=$("$@" 2>&1)
-  status=$?
-  if [[ $status -eq $code ]] && grep -qE -- "$pattern" <<< "$output"; then
+# verdict OK WHAT WANTED STATUS: one check; where it failed, the output that is in $output
+verdict() {
+  if [[ $1 == yes ]]; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
-    echo "FAIL $*: exit $status, expected $code, and a line like: $pattern"
+    echo "FAIL $2: exit $4, expected $3"
     head -n 20 <<< "$output"
   fi
 }
 
-check 0 "inspect" "$tamis" --help
+check() {  # check EXIT_CODE PATTERN COMMAND…: the exit code, and a line of the output that matches
+  local code=$1 pattern=$2 status ok=no
+  shift 2
+  output=$(timeout 60 "$@" 2>&1)
+  status=$?
+  if [[ $status -eq $code ]] && grep -qE -- "$pattern" <<< "$output"; then ok=yes; fi
+  verdict $ok "$*" "$code, and a line like: $pattern" $status
+}
+
+refuses() {  # refuses PATTERN ARGUMENT…: exit code 1, nothing on stdout, and one line of stderr, which matches
+  local pattern=$1 status ok=no
+  shift
+  output=$(timeout 60 "$tamis" "$@" 2> "$folder/stderr")
+  status=$?
+  [[ -n $output ]] || ok=yes
+  output+=$(< "$folder/stderr")
+  if [[ $status -ne 1 || $(wc -l < "$folder/stderr") -ne 1 ]]; then ok=no; fi
+  grep -qE -- "^tamis: .*$pattern" <<< "$output" || ok=no
+  verdict $ok "tamis $*" "1, and nothing but a line like: $pattern" $status
+}
+
+answers() {  # answers TEXT COMMAND…: exit code 0, and TEXT on stdout, whatever the log says
+  local text=$1 status ok=no
+  shift
+  output=$(timeout 60 "$@" 2> /dev/null)
+  status=$?
+  if [[ $status -eq 0 && $output == "$text" ]]; then ok=yes; fi
+  verdict $ok "$*" "0, and on stdout: $text" $status
+}
+
+json() {  # json EXPRESSION COMMAND…: exit code 0, and of the JSON j on stdout the Python expression holds
+  local expression=$1 status ok=no
+  shift
+  output=$(timeout 60 "$@" 2> /dev/null)
+  status=$?
+  if [[ $status -eq 0 ]] &&
+    python3 -c 'import json, sys; j = json.load(sys.stdin); sys.exit(not eval("(" + sys.argv[1] + ")"))' "$expression" <<< "$output"
+  then ok=yes; fi
+  verdict $ok "$*" "0, and JSON with: $expression" $status
+}
+
+backend_is_here() { "$tamis" devices --json | python3 -c '
+import json, sys
+sys.exit(not any(b["backend"] == sys.argv[1] for b in json.load(sys.stdin)))' "$1"; }
+
+# ---- the commands and their arguments. Wrong usage: CLI11 exit codes, above 100.
+commands=(run chat logits eval explain devices inspect tokenize detokenize chat-encode chat-parse)
+help=$("$tamis" --help)
+for command in "${commands[@]}"; do
+  check 0 "^  $command  " echo "$help"
+  check 0 "^Usage: .*tamis $command " "$tamis" "$command" --help
+done
 check 106 "required" "$tamis"
 check 106 "required" "$tamis" no-such-command
+check 106 "required" "$tamis" eval
+check 106 "ids.* required" "$tamis" logits --out x
+check 109 "not expected: --no-such" "$tamis" devices --no-such
+check 105 "f16 not in" "$tamis" run -p x --activations f16
+check 105 "0 not in range 1 to 2147483647$" "$tamis" run -p x --context 0
+check 105 "-1 not in range" "$tamis" run -p x --temperature -1
+check 105 "many not in range" "$tamis" run -p x --context many
+
+# ---- inspect
 check 0 "deepseek-v3.2" "$tamis" inspect models/tiny-v32
-check 1 "no-such-model" "$tamis" inspect no-such-model
+check 0 "^parameters +14.61 M main" "$tamis" inspect
+json 'j["architecture"]["indexer"]["topk"] == 128 and j["cache_bytes_per_token"]["fp8"]["main"] == 3152' \
+  "$tamis" inspect --json
+json '670e9 < j["parameters"]["main"]["total"] < 673e9 and j["architecture"]["layers"] == 61' \
+  "$tamis" inspect --random deepseek-v3.2 --json
+refuses "num_hidden_layers: .*found 9999" inspect --random glm-5 --layers 9999
+refuses "no-such: expected deepseek-v3, " inspect --random no-such
+refuses "takes the place of MODEL" inspect --random glm-5 models/tiny-v32
+refuses "layers: needs --random" inspect --layers 2
+
+# ---- text: tokenize, detokenize, chat-encode, chat-parse
+json 'j == [[1617, 271, 328], []]' "$tamis" tokenize <<< '["What is", ""]'
+json 'j == ["What is", ""]' "$tamis" detokenize "$model" <<< '[[1617, 271, 328], []]'
+refuses 'stdin: \[1\]: expected a string, found null' tokenize <<< '["a", null]'
+refuses 'stdin: expected an array' tokenize <<< '{}'
+refuses 'stdin: not valid JSON: .*line 2, column 1' tokenize <<< '{'
+refuses 'nested deeper' tokenize <<< "$(printf '[%.0s' {1..100000})"
+refuses 'not valid JSON' tokenize <<< $'["\xff"]'
+refuses '99999 is not a token id' detokenize <<< '[[99999]]'
+refuses 'expected a token id, found 1.5' detokenize <<< '[[1.5]]'
+refuses 'expected a token id, found 99999999999999999999' detokenize <<< '[[99999999999999999999]]'
+check 0 '^<｜begin▁of▁sentence｜>Be brief.<｜User｜>Hi<｜Assistant｜></think>$' \
+  "$tamis" chat-encode <<< '[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]'
+check 0 '<｜Assistant｜><think>$' "$tamis" chat-encode --thinking <<< '[{"role": "user", "content": "Hi"}]'
+refuses "messages\[0\].role: 'x'" chat-encode <<< '[{"role": "x", "content": "y"}]'
+refuses 'messages: expected an array, found object' chat-encode <<< '{}'
+json 'j["content"] == "It is Paris." and j["tool_calls"] == []' \
+  "$tamis" chat-parse < <(printf 'It is Paris.<｜end▁of▁sentence｜>')
+json 'j["reasoning_content"] == "Hm." and j["content"] == "Yes."' \
+  "$tamis" chat-parse --thinking < <(printf 'Hm.</think>Yes.<｜end▁of▁sentence｜>')
+refuses 'completion: byte 0: expected .* found .cut' chat-parse < <(printf 'cut')
+
+# ---- run and chat
+question="What is the capital of France?"
+paris="The capital of France is Paris."
+answers "$paris" "$tamis" run -p "$question" --temperature 0
+check 0 "decode 1 tokens.*token limit; rows: .*no fallbacks$" "$tamis" run models/tiny-v32 -f - -n 2 <<< "$question"
+answers "The capital of " "$tamis" run -p "$question" --temperature 0 --stop France --system ""
+answers "$paris" "$tamis" run --raw --temperature 0 \
+  -p "<｜begin▁of▁sentence｜><｜User｜>$question<｜Assistant｜></think>"
+json 'len([e for e in j["traceEvents"] if e.get("ph") == "X"]) > 50' \
+  bash -c "'$tamis' run -p x -n 2 --trace '$folder/trace.json' > /dev/null 2>&1 && cat '$folder/trace.json'"
+refuses "no prompt" run
+refuses "no-such-file: cannot be opened" run -f no-such-file
+refuses "expected at least 1, found -5" run -p x -n -5
+refuses "stop string 0 is empty" run -p x --stop ""
+refuses "cache for 2147483647 tokens: needs" run -p x --context 2147483647
+refuses "no tokenizer" run -p x --random deepseek-v3
+greeting="/clear forgets the conversation, /quit ends it."
+answers "$greeting"$'\n'"> $paris"$'\n'"> " "$tamis" chat --temperature 0 \
+  < <(printf '%s\n' "$question" /quit "never read")
+check 0 "^\[prefill 1 tokens" "$tamis" chat --temperature 0 -n 2 < <(printf '%s\n' "$question" /clear "$question")
+answers "$greeting"$'\n'"> " "$tamis" chat
+
+# ---- logits and eval
+echo '{"input_ids": [[0, 1617, 271, 328, 5, 6, 7, 8]]}' > "$folder/ids.json"
+echo '{"input_ids": [[999999]]}' > "$folder/far.json"
+echo '{"input_ids": [[1, -2]]}' > "$folder/negative.json"
+echo '{"input_ids": [[1, 2], [3]]}' > "$folder/ragged.json"
+echo '{"input_ids": []}' > "$folder/none.json"
+printf '{' > "$folder/broken.json"
+header="import json, struct, sys; f = sys.stdin.buffer; print(f.read(struct.unpack('<Q', f.read(8))[0]).decode())"
+json 'j["logits"]["shape"] == [1, 8, 3072] and j["hidden_4"]["shape"] == [1, 8, 256] and
+  j["mtp_logits"]["shape"] == [1, 7, 3072]' bash -c \
+  "'$tamis' logits --ids '$folder/ids.json' --out '$folder/out' --hidden --mtp && python3 -c \"$header\" < '$folder/out'"
+check 0 "^$" "$tamis" logits --ids "$folder/ids.json" --out "$folder/chunked" --chunks 3,1
+refuses "token id 999999: expected 0 to 3071" logits --ids "$folder/far.json" --out "$folder/no"
+refuses 'input_ids\[0\]\[1\]: expected a token id' logits --ids "$folder/negative.json" --out "$folder/no"
+refuses "one length, found 2 and 1" logits --ids "$folder/ragged.json" --out "$folder/no"
+refuses "no tokens" logits --ids "$folder/none.json" --out "$folder/no"
+refuses "broken.json: not valid JSON" logits --ids "$folder/broken.json" --out "$folder/no"
+refuses "chunk size 0" logits --ids "$folder/ids.json" --out "$folder/no" --chunks 0
+refuses "cannot be written" logits --ids "$folder/ids.json" --out "$folder/no/such/folder"
+check 2 "No such file" ls "$folder/no"
+json 'j["tokens"] == 6 and j["windows"] == 2 and j["perplexity"] > 1 and j["attention"] == "sparse"' \
+  "$tamis" eval ppl --ids "$folder/ids.json" --window 3 --json
+check 0 "^perplexity .* dense attention" "$tamis" eval ppl --ids "$folder/ids.json" --window 7 --attention dense
+refuses "no row holds a window: one takes 2049 ids" eval ppl --ids "$folder/ids.json"
+json 'j["lengths"][0]["accuracy"] == 1 and j["keys"] == 1' \
+  "$tamis" eval passkey --lengths 200 --samples 1 --keys 1 --json
+refuses "0 keys: expected 1 to 16" eval passkey --lengths 200 --keys 0
+refuses "question alone take" eval passkey --lengths 5
+
+# ---- devices, explain, and devices that are not here
+json 'j[0]["backend"] == "cpu" and j[0]["devices"][0]["units"] > 0 and all(b["devices"] or b["why_none"] for b in j)' \
+  "$tamis" devices --json
+check 0 "^cpu:0 .*GiB free$" "$tamis" devices
+check 0 "\* cpu\.embed\.portable +chosen" "$tamis" explain
+json 'all(n["row"].startswith("cpu.") and n["fallback"] == "none" and n["rows"] for n in j["nodes"]) and
+  {"embed", "indexer_topk", "sparse_mla", "moe_experts"} <= {n["op"] for n in j["nodes"]}' \
+  "$tamis" explain --json --batch "mixed:new=512,prefix=0;new=1,prefix=3000"
+check 0 "cpu\.linear\.openblas +kernel cpu\.linear\.portable was asked for" \
+  "$tamis" explain --batch extend:new=64 --kernel linear=cpu.linear.portable
+refuses "no kernel takes linear .*kernel no-such was asked for" explain --kernel linear=no-such
+refuses "kernel no-such=x: expected OP=ROW" explain --kernel no-such=x
+refuses "ids.json: input_ids: expected an op" explain --kernel-table "$folder/ids.json"
+refuses "batch no-such: expected extend" explain --batch no-such
+refuses "every sequence needs new >= 1" explain --batch extend:new=0
+refuses "prefix: expected 0 to 2147483647, found" explain --batch extend:new=1,prefix=9223372036854775807
+refuses "cache_tokens: expected 1 to 2147483647" explain --batch extend:new=2000000000,prefix=2000000000
+refuses "device no-such: .*known: cpu, .*to explain for: .*gfx942.*sm100" explain --device no-such
+refuses "device no-such: .*known: cpu, [^;]+$" run -p x --device no-such
+refuses "cpu:7: the backend has 1 device" run -p x --device cpu:7
+refuses "cpu:x: expected BACKEND or BACKEND:NUMBER" run -p x --device cpu:x
+refuses "stands in for a device that is not here" run -p x --device sm90
+# A capability is planned for where its backend was built, without a device of the kind.
+for pair in sm100:cuda gfx942:hip; do
+  if backend_is_here "${pair#*:}"; then
+    json "any(n['row'].startswith('${pair#*:}.') for n in j['nodes'])" "$tamis" explain --json --device "${pair%:*}"
+  else
+    refuses "${pair%:*}: its backend ${pair#*:} is not here" explain --device "${pair%:*}"
+  fi
+done
+refuses "device null: the null backend has no hardware" run -p x --device null
+null=(env TAMIS_NULL_DEVICE=1 "$tamis")
+check 0 "^null:0  null device" "${null[@]}" devices
+json 'all(n["fallback"] != "none" for n in j["nodes"])' "${null[@]}" explain --json --device null
+check 1 "^tamis: no kernel takes embed .*no rows for this op$" "${null[@]}" explain --strict --device null
+answers "$paris" "${null[@]}" run -p "$question" --temperature 0 --device null
+check 1 "^tamis: no kernel takes embed" "${null[@]}" run -p x --strict --device null
+check 0 "no fallbacks$" "$tamis" run -p x -n 1 --strict
+
+# ---- folders that are no model
+mkdir "$folder"/{empty,broken,types,cut,tokenizer,outside}
+printf '{' > "$folder/broken/config.json"
+sed 's/"hidden_size": 256/"hidden_size": "wide"/' "$model/config.json" > "$folder/types/config.json"
+for name in cut tokenizer outside; do
+  cp "$model"/*.json "$folder/$name"
+  ln -s "$model"/*.safetensors "$folder/$name"
+done
+shard="model-00001-of-00002.safetensors"
+rm "$folder/cut/$shard"
+head -c 100000 "$model/$shard" > "$folder/cut/$shard"
+printf '{"model":' > "$folder/tokenizer/tokenizer.json"
+echo '{"weight_map": {"a": "../a.safetensors"}}' > "$folder/outside/model.safetensors.index.json"
+for command in inspect explain "logits --ids $folder/ids.json --out $folder/no" "eval ppl --ids $folder/ids.json"; do
+  read -r -a words <<< "$command"
+  refuses "no-such-model: expected a folder .*looked at .*/models/no-such-model" "${words[@]}" no-such-model
+  refuses "empty: expected a config.json" "${words[@]}" "$folder/empty"
+  refuses "broken/config.json: not valid JSON" "${words[@]}" "$folder/broken"
+  refuses 'types/config.json: hidden_size: expected an integer .* found "wide"' "${words[@]}" "$folder/types"
+  refuses "cut/$shard: " "${words[@]}" "$folder/cut"
+  refuses "weight_map: tensor a: expected .* beside the index" "${words[@]}" "$folder/outside"
+done
+for command in "run -p x" chat "eval passkey" tokenize detokenize; do
+  read -r -a words <<< "$command"
+  refuses "no/such/model: no such folder" "${words[@]}" no/such/model
+  refuses "tokenizer.json: not valid JSON" "${words[@]}" "$folder/tokenizer"
+done
 
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]

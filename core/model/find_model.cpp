@@ -53,15 +53,16 @@ Result<std::string> find_model(std::string_view name_or_path) {
   if (fs::is_directory(name, ignored))
     return not_found("model {}: expected a config.json in the folder", name);
 
-  std::string looked_in;
+  std::string looked_at;
   if (name.find('/') == std::string::npos && name != "." && name != "..") {
     for (const fs::path& folder : folders_of_models()) {
       if (is_model(folder / name)) return (folder / name).string();
-      looked_in += fmt::format("{}{}", looked_in.empty() ? "" : ", ", folder.string());
+      looked_at += fmt::format("{}{}", looked_at.empty() ? "" : ", ", (folder / name).string());
     }
   }
-  if (looked_in.empty()) return not_found("model {}: no such folder", name);
-  return not_found("model {}: no such folder, and no model of that name in {}", name, looked_in);
+  if (looked_at.empty()) return not_found("model {}: no such folder", name);
+  return not_found("model {}: expected a folder with a config.json, or a name; looked at {}", name,
+                   looked_at);
 }
 
 }  // namespace tamis

@@ -130,7 +130,7 @@ __global__ void some_end(int from) {
 }
 
 __global__ void two_barriers() {
-  if (threadIdx.x < 16) {
+  if (threadIdx.x < 16) {  // NOLINT(bugprone-branch-clone): two barriers, on purpose
     __syncthreads();
   } else {
     __syncthreads();

@@ -51,7 +51,7 @@ __global__ void votes(unsigned long long* out) {
   const unsigned long long held = __ballot(thread % 3 == 0);
   const int any = __any(thread == 5), all = __all(thread >= 0);
   out[thread] = held;
-  out[128 + thread] = static_cast<unsigned long long>(any * 2 + all);
+  out[128 + thread] = (any != 0 ? 2u : 0u) + (all != 0 ? 1u : 0u);
 }
 
 TEST_P(BothWaves, Votes) {
@@ -88,7 +88,7 @@ TEST_P(BothWaves, AbsentLanesAreInactiveAndReadAsNaN) {
 
 __global__ void branches(unsigned long long* out) {
   unsigned long long held;
-  if (threadIdx.x % 2 == 0) {
+  if (threadIdx.x % 2 == 0) {  // NOLINT(bugprone-branch-clone): two places, two votes
     held = __ballot(1);
   } else {
     held = __ballot(1);

@@ -53,7 +53,7 @@ class FaultyQueue final : public Queue {
   }
   Status sync() override {
     TAMIS_RETURN_IF_ERROR(inner_->sync());
-    const Status status = log().explain(pending_);
+    Status status = log().explain(pending_);
     pending_ = {};
     log().clear();
     return status;
