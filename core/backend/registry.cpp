@@ -101,21 +101,36 @@ Registry::Registry() {
   for (std::string place; std::getline(list, place, ':');) {
     if (!place.empty()) places.push_back(place);
   }
-  places.push_back(own_folder());
+  open_all(places);
+}
+
+void Registry::open_all(const std::vector<std::string>& places) {
   // Plug-ins that add rows may come before the backend that they extend: those are tried once more.
   std::vector<std::string> again;
   for (const std::string& place : places) {
     for (const std::string& path : plugins_at(place)) {
-      if (Status loaded = load(path); loaded.code() == StatusCode::kNotFound) {
+      if (Status opened = open(path); opened.code() == StatusCode::kNotFound) {
         again.push_back(path);
-      } else if (!loaded.ok()) {
-        log(LogLevel::kWarn, "{}", loaded.message());
+      } else if (!opened.ok()) {
+        log(LogLevel::kWarn, "{}", opened.message());
       }
     }
   }
   for (const std::string& path : again) {
-    if (Status loaded = load(path); !loaded.ok()) log(LogLevel::kWarn, "{}", loaded.message());
+    if (Status opened = open(path); !opened.ok()) log(LogLevel::kWarn, "{}", opened.message());
   }
+}
+
+void Registry::open_own_folder() {
+  if (own_folder_open_) return;
+  own_folder_open_ = true;
+  open_all({own_folder()});
+}
+
+const std::vector<BackendRecord>& Registry::backends() {
+  const std::scoped_lock lock(mutex_);
+  open_own_folder();
+  return records_;
 }
 
 void Registry::add(Backend* backend, const std::string& path) {
@@ -124,6 +139,11 @@ void Registry::add(Backend* backend, const std::string& path) {
 }
 
 Status Registry::load(const std::string& path) {
+  const std::scoped_lock lock(mutex_);
+  return open(path);
+}
+
+Status Registry::open(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return not_found("{}: cannot be loaded: {}", path, dlerror());
   using EntryFn = const BackendEntry* (*)();
@@ -136,7 +156,7 @@ Status Registry::load(const std::string& path) {
   }
   Backend* backend = entry->create();
   if (entry->extends != nullptr) return extend(entry->extends, backend, path);
-  if (this->backend(backend->name()) != nullptr) return {};  // an earlier folder already gave this backend
+  if (find(backend->name()) != nullptr) return {};  // an earlier folder already gave this backend
   add(backend, path);
   return {};
 }
@@ -151,14 +171,21 @@ Status Registry::extend(const std::string& name, Backend* extra, const std::stri
   return not_found("{}: adds rows to backend {}, which is not here", path, name);
 }
 
-const Backend* Registry::backend(const std::string& name) const {
+const Backend* Registry::backend(const std::string& name) {
+  const std::scoped_lock lock(mutex_);
+  if (find(name) == nullptr) open_own_folder();
+  return find(name);
+}
+
+const Backend* Registry::find(const std::string& name) const {
   for (const BackendRecord& record : records_) {
     if (record.backend != nullptr && record.name == name) return record.backend;
   }
   return nullptr;
 }
 
-Result<std::shared_ptr<Device>> Registry::device(const std::string& name) const {
+Result<std::shared_ptr<Device>> Registry::device(const std::string& name) {
+  const std::scoped_lock lock(mutex_);
   const std::size_t colon = name.find(':');
   const std::string backend = name.substr(0, colon);
   std::size_t index = 0;
@@ -170,6 +197,7 @@ Result<std::shared_ptr<Device>> Registry::device(const std::string& name) const 
       return invalid_argument("device {}: expected BACKEND or BACKEND:NUMBER", name);
     }
   }
+  if (find(backend) == nullptr) open_own_folder();
   const BackendRecord* found = nullptr;
   std::string known;
   for (const BackendRecord& record : records_) {

@@ -1,9 +1,12 @@
-// The registry finds backends: the CPU linked in, the others as libtamis_<name>.so beside libtamis.so, in the
-// folders of TAMIS_BACKENDS, or named as files there. A machine without a driver still lists the backend,
-// with the reason why it has no device, and its rows stay readable.
+// The registry finds backends: the CPU linked in, the others as libtamis_<name>.so in the folders of
+// TAMIS_BACKENDS, or named as files there, and beside libtamis.so. Those beside it are opened when one is
+// asked for: drivers take tens of megabytes and a good part of a second, which a run on the CPU need not pay.
+// A machine without a driver still lists the backend, with the reason why it has no device, and its rows stay
+// readable.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -22,23 +25,30 @@ struct BackendRecord {
 
 class Registry {
  public:
-  // Built on first use; thread-safe. Never unloads a library (handles to its code outlive any point we could
-  // choose).
+  // Built on first use; look-ups are thread-safe. Never unloads a library (handles to its code outlive any
+  // point we could choose).
   static Registry& instance();
 
-  const std::vector<BackendRecord>& backends() const { return records_; }
+  // All of them; not to be read while another thread calls load().
+  const std::vector<BackendRecord>& backends();
   // "cpu", "cuda", "cuda:1". kNotFound says which devices there are, or why the backend has none.
-  Result<std::shared_ptr<Device>> device(const std::string& name) const;
-  const Backend* backend(const std::string& name) const;
+  Result<std::shared_ptr<Device>> device(const std::string& name);
+  const Backend* backend(const std::string& name);
   // Opens a plug-in (a backend, or rows for one that is loaded already), checks ABI number and header hash,
   // enumerates its devices. Also used by tests.
   Status load(const std::string& path);
 
  private:
   Registry();
+  void open_all(const std::vector<std::string>& places);
+  void open_own_folder();
+  Status open(const std::string& path);
+  const Backend* find(const std::string& name) const;
   void add(Backend* backend, const std::string& path);
   Status extend(const std::string& name, Backend* extra, const std::string& path);
 
+  std::recursive_mutex mutex_;  // a plug-in may look for other backends while it enumerates
+  bool own_folder_open_ = false;
   std::vector<BackendRecord> records_;
 };
 

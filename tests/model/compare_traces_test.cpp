@@ -98,7 +98,7 @@ TEST(CompareTraces, FilesCarryEverythingAndBrokenOnesAreRefused) {
   EXPECT_EQ(compare_traces(fewer, exact_trace()).status().code(), StatusCode::kInvalidArgument);
   std::filesystem::resize_file(path, 1000);
   EXPECT_FALSE(load_model_trace(path).ok());
-  EXPECT_EQ(load_model_trace(tiny_v32_path() + "/model.safetensors").status().code(),
+  EXPECT_EQ(load_model_trace(tiny_v32_path() + "/model-00001-of-00002.safetensors").status().code(),
             StatusCode::kCorruptData);
   std::filesystem::remove(path);
 }
