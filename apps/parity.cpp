@@ -63,12 +63,16 @@ Result<int> run(const ParityOptions& options) {
       return invalid_argument("{}: expected one row of tokens", options.ids_path);
     ids = rows[0];
   }
+  ModelTrace want;  // a file is read first: a broken one should not cost a run
+  if (!options.against_path.empty()) {
+    TAMIS_ASSIGN_OR_RETURN(want, load_model_trace(options.against_path));
+  }
   TAMIS_ASSIGN_OR_RETURN(const ModelTrace found, trace_on(options, options.devices[0], ids));
   if (!options.save_path.empty()) TAMIS_RETURN_IF_ERROR(save_model_trace(options.save_path, found));
   if (options.devices.size() == 1 && options.against_path.empty()) return 0;
-  TAMIS_ASSIGN_OR_RETURN(const ModelTrace want, options.against_path.empty()
-                                                    ? trace_on(options, options.devices[1], ids)
-                                                    : load_model_trace(options.against_path));
+  if (options.against_path.empty()) {
+    TAMIS_ASSIGN_OR_RETURN(want, trace_on(options, options.devices[1], ids));
+  }
   TAMIS_ASSIGN_OR_RETURN(const TraceComparison comparison, compare_traces(found, want));
   const std::string text = options.json ? comparison_json(comparison, options.tolerance).dump(2) + "\n"
                                         : comparison_text(comparison, options.tolerance);

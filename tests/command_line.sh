@@ -208,6 +208,17 @@ answers "$paris" "${null[@]}" run -p "$question" --temperature 0 --device null
 check 1 "^tamis: no kernel takes embed" "${null[@]}" run -p x --strict --device null
 check 0 "no fallbacks$" "$tamis" run -p x -n 1 --strict
 
+# ---- parity of whole models
+check 0 "no fallbacks$" "$tamis" parity model --save "$folder/trace.safetensors"
+check 0 "^agree$" "$tamis" parity model --against "$folder/trace.safetensors" --chunks 50,1,30
+check 1 "^DISAGREE$" "$tamis" parity model --against "$folder/trace.safetensors" --activations bf16
+json 'j["agree"] and len(j["hidden"]) == 5 and j["first_greedy_divergence"] == -1' \
+  "$tamis" parity model --json --against "$folder/trace.safetensors"
+check 0 "^agree$" "${null[@]}" parity model --device null --device cpu
+refuses "nothing to compare with" parity model
+refuses "compare two" parity model --device cpu --device cpu --against "$folder/trace.safetensors"
+refuses "tensor ids is missing: not a saved trace" parity model --against "$model/model-00001-of-00002.safetensors"
+
 # ---- folders that are no model
 mkdir "$folder"/{empty,broken,types,cut,tokenizer,outside}
 printf '{' > "$folder/broken/config.json"
