@@ -109,7 +109,8 @@ part build - bash -c "$(build all)"
 run_tests all "" "$([[ $quick == yes ]] && echo "$slow" || echo '^$')"
 
 if [[ $quick == no ]]; then
-  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  # The tests of exhausted memory ask for more than the sanitizer would even refuse politely.
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1
   export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
   part "asan build" - bash -c "$(build asan)"
   run_tests asan "asan " "$not_sanitized"

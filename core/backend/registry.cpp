@@ -164,8 +164,9 @@ Status Registry::open(const std::string& path) {
 Status Registry::extend(const std::string& name, Backend* extra, const std::string& path) {
   for (BackendRecord& record : records_) {
     if (record.name != name || record.backend == nullptr) continue;
-    // Never freed: plans may hold rows of it, as of every backend.
-    record.backend = new ExtendedBackend(*record.backend, *extra);
+    // Kept, as every backend is: plans may hold its rows.
+    extended_.push_back(std::make_unique<ExtendedBackend>(*record.backend, *extra));
+    record.backend = extended_.back().get();
     return {};
   }
   return not_found("{}: adds rows to backend {}, which is not here", path, name);

@@ -49,6 +49,7 @@ class Registry {
 
   std::recursive_mutex mutex_;  // a plug-in may look for other backends while it enumerates
   bool own_folder_open_ = false;
+  std::vector<std::unique_ptr<Backend>> extended_;  // backends with the rows of others added
   std::vector<BackendRecord> records_;
 };
 
