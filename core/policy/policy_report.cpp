@@ -271,6 +271,17 @@ void add_rules(std::string& text) {
   }
 }
 
+void add_flags(std::string& text) {
+  text +=
+      "\n## Flags and environment variables\n\n| name | values | of 2026-08 only | help "
+      "|\n|---|---|---|---|\n";
+  for (const FlagRow& row : policy_flag_rows()) {
+    const char* any = row.number != nullptr ? "number" : row.flag != nullptr ? "true false" : "any";
+    text += fmt::format("| {} | {} | {} | {} |\n", row.name, row.legal != nullptr ? row.legal : any,
+                        row.august, row.help);
+  }
+}
+
 }  // namespace
 
 std::string policy_table() {
@@ -284,6 +295,7 @@ std::string policy_table() {
       if (model != "glm-5.2") add_table(text, model.c_str(), rules);
     }
   }
+  add_flags(text);
   add_rules(text);
   return text;
 }

@@ -79,6 +79,12 @@ constexpr Rule kAttentionErrors[] = {
      },
      attention_message, kCompatibility, kEverywhere,
      "the sheet does not except DSA models, whose backend is nsa by default"},
+    {"error.deterministic_other",
+     [](const Facts& f) {
+       return f.flags().deterministic && !f.is(Field::kFamilyDefaults, "true") &&
+              !f.is(Field::kAttentionBackend, {"flashinfer", "fa3", "triton"});
+     },
+     "deterministic inference: expected attention backend flashinfer, fa3 or triton", kCompatibility},
     {"error.no_platform", [](const Facts& f) { return f.dsa() && !gpu(f) && !f.npu(); },
      "no DSA kernel on this device: SGLang has CUDA, ROCm and NPU", server_args("L1653-1735"), kMirror},
 };
@@ -197,6 +203,18 @@ constexpr Rule kWarnings[] = {
               !either(f, "flashinfer_sparse_mla");
      },
      "none of SGLang's default sparse kernels runs on this part", server_args("L1574-1621"), kMirror},
+    {"warning.asked_kernel",
+     [](const Facts& f) {
+       return f.cuda() && (f.major() < 9 || f.major() >= 11) &&
+              (asked(f, "flashmla_sparse") || asked(f, "flashmla_kv") || asked(f, "flashmla_auto") ||
+               asked(f, "fa3") || asked(f, "trtllm"));
+     },
+     "the kernel asked for does not run on this part; other rows are tried", kTamis, kAuto},
+    {"warning.nvfp4_dispatch", [](const Facts& f) { return f.is(Field::kMoeA2a, "flashinfer"); },
+     "all-to-all flashinfer turns NVFP4 dispatch on", server_args("L2953-3005")},
+    {"warning.cp_nodes",
+     [](const Facts& f) { return f.context_parallel() && f.dsa() && f.flags().nodes.value_or(1) > 1; },
+     "context parallelism over several nodes has precision issues", server_args("L1680-1735")},
     {"warning.gather",
      [](const Facts& f) { return f.is(Field::kPrefillImpl, "flashmla_sparse") && f.dsa() && fp8(f); },
      "flashmla_sparse on an FP8 cache gathers and dequantises first", nsa_backend("L1677-1724")},

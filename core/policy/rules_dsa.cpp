@@ -235,6 +235,28 @@ constexpr Rule kDenseKernel[] = {
     {"dense.gfx95", nullptr, "", nsa_backend(""), kAugust, "the sheet does not name the kernel of gfx95"},
 };
 
+constexpr Source kForwardMha = {
+    "python/sglang/srt/models/deepseek_common/attention_forward_methods/forward_mha.py", "L233-251"};
+constexpr Rule kDensePrefix[] = {
+    {"dense_prefix.none", [](const Facts& f) { return !uses_mha(f) || f.prefix_tokens() == 0; }, "",
+     kForwardMha},
+    {"dense_prefix.packed", packed, "gather_dequantise", kForwardMha},
+    {"dense_prefix.raw", [](const Facts& f) { return f.is(Field::kKvLayout, "raw_fp8"); }, "cast",
+     kForwardMha, kEverywhere, "both kernels are trtllm; the sheet does not say what one of the two does"},
+    {"dense_prefix.plain", nullptr, "gather", kForwardMha},
+};
+
+constexpr Source kForwardMla = {
+    "python/sglang/srt/models/deepseek_common/attention_forward_methods/forward_mla.py", "L588-606"};
+constexpr Rule kRope[] = {
+    {"rope.trtllm_fp8", [](const Facts& f) { return f.dsa() && fp8(f) && either(f, "trtllm"); },
+     "with_quantisation", kForwardMla, kMirror, "one routine rotates, quantises and concatenates, scale 1"},
+    {"rope.gfx95",
+     [](const Facts& f) { return f.dsa() && gfx95(f) && !f.flags().no_aiter && either(f, "tilelang"); },
+     "with_store", kForwardMla, kMirror, "one routine rotates and writes the cache; line not in the sheet"},
+    {"rope.prepare", nullptr, "prepare", kForwardMla},
+};
+
 std::string round_up(std::int64_t heads, std::int64_t unit) {
   return std::to_string((heads + unit - 1) / unit * unit);
 }
@@ -303,6 +325,8 @@ constexpr Group kGroups[] = {
     {Field::kUseMha, kUseMha},
     {Field::kPrefillImpl, kPrefillImpl},
     {Field::kDenseKernel, kDenseKernel},
+    {Field::kDensePrefix, kDensePrefix},
+    {Field::kRope, kRope},
     {Field::kPaddedHeads, kPaddedHeads},
     {Field::kTopkBackend, kTopkBackend},
     {Field::kTopkFused, kTopkFused},

@@ -36,11 +36,9 @@ constexpr Rule kFp8Gemm[] = {
     {"gemm.user", [](const Facts& f) { return f.flags().fp8_gemm != "auto"; },
      Answer([](const Facts& f) { return f.flags().fp8_gemm; }), server_args("L191-200")},
     {"gemm.sm120", [](const Facts& f) { return f.sm120(); }, "triton", utils(), kEverywhere,
-     "auto on SM120 becomes triton at initialisation"},
+     "auto on SM120 becomes triton at initialisation, so DeepGEMM and flashinfer's SM12x variant are not "
+     "reached"},
     {"gemm.deep_gemm", deep_gemm, "deep_gemm", utils()},
-    {"gemm.flashinfer_sm12x",
-     [](const Facts& f) { return f.blackwell() && f.major() == 12 && flashinfer(f); }, "flashinfer_cutlass",
-     utils(), kEverywhere, "behind the row that makes SM120 triton: never reached"},
     {"gemm.flashinfer_sm100", [](const Facts& f) { return f.blackwell() && flashinfer(f); },
      "flashinfer_trtllm", utils()},
     {"gemm.cutlass", [](const Facts& f) { return f.sm() >= 90 && !f.flags().no_cutlass_fp8; }, "cutlass",
