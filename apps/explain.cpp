@@ -6,6 +6,7 @@
 #include "apps/commands.h"
 #include "apps/model_options.h"
 #include "core/exec/explain.h"
+#include "core/policy/policy_facts.h"
 
 namespace tamis::apps {
 namespace {
@@ -15,6 +16,30 @@ struct ExplainOptions {
   std::string batch = "decode:new=1,prefix=1000";
   bool json = false;
 };
+
+// What SGLang would choose for this batch, traps included; empty where it has no rules for the device.
+std::vector<OpFamily> sglang_families(const PolicyBatch& batch, const ModelOptions& options, Runner& runner) {
+  PolicyInput input;
+  input.device = policy_device_of(runner.device().info());
+  if (input.device.platform == PolicyPlatform::kCpu) return {};
+  input.model = policy_model_of(runner.config());
+  input.batch = batch;
+  if (options.kv_cache == "bf16" || options.kv_cache == "bfloat16") input.flags.kv_cache_dtype = "bfloat16";
+  if (options.kv_cache == "fp8" || options.kv_cache == "fp8_e4m3") input.flags.kv_cache_dtype = "fp8_e4m3";
+  return policy_families(decide(input, PolicyMode::kMirror));
+}
+
+std::string explain(const Plan& plan, const std::vector<OpFamily>& sglang, bool json) {
+  if (json) {
+    nlohmann::ordered_json out = explain_plan(plan);
+    for (const OpFamily& entry : sglang) out["sglang"][entry.op] = entry.family;
+    return out.dump(2) + "\n";
+  }
+  std::string text = explain_text(plan);
+  for (const OpFamily& entry : sglang)
+    text += fmt::format("SGLang would choose for {}: {}\n", entry.op, entry.family);
+  return text;
+}
 
 Status run(const ExplainOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(const PolicyBatch batch, parse_batch(options.batch));
@@ -33,8 +58,8 @@ Status run(const ExplainOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
                          load_runner(options.model, Defaults::kAsTrained, size));
   TAMIS_ASSIGN_OR_RETURN(const Plan* plan, runner->plan(runner->key_for_shapes(shapes)));
-  const std::string text = options.json ? explain_plan(*plan).dump(2) + "\n" : explain_text(*plan);
-  std::fputs(text.c_str(), stdout);
+  const std::vector<OpFamily> sglang = sglang_families(batch, options.model, *runner);
+  std::fputs(explain(*plan, sglang, options.json).c_str(), stdout);
   return {};
 }
 

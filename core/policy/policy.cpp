@@ -146,7 +146,7 @@ PolicyDecision decide(const PolicyInput& input, PolicyMode mode) {
 std::vector<OpFamily> policy_families(const PolicyDecision& decision) {
   std::vector<OpFamily> families;
   const auto add = [&](const char* op, const std::string& family) {
-    if (!family.empty() && family != "auto") families.push_back({op, family});
+    if (!family.empty() && family != "auto" && family != "portable") families.push_back({op, family});
   };
   const bool dsa = decision.value(Field::kIsDsa) == "true";
   const bool dense = decision.value(Field::kUseMha) == "true";

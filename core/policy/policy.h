@@ -109,8 +109,8 @@ struct PolicyDecision {
 
 PolicyDecision decide(const PolicyInput& input, PolicyMode mode);
 
-// The family for each attention op under this decision: what fills PlanOptions::families. Ops for which the
-// decision has no family are left out.
+// The family of kernel rows for each op under this decision, in the form of PlanOptions::families. Left out
+// are ops without one, and those for which every row of the table will do ("portable").
 struct OpFamily {
   const char* op;
   std::string family;

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/json_fields.h"
-#include "core/model/config.h"
 #include "core/policy/capability.h"
 
 namespace tamis {
@@ -58,12 +57,21 @@ Result<PolicyDevice> policy_device(const std::string& name) {
   }
   const Result<DeviceInfo> info = find_capability(name);
   if (!info.ok()) return not_found("device {}: known: {}", name, fmt::join(policy_device_names(), ", "));
-  PolicyDevice device;
+  PolicyDevice device = policy_device_of(*info);
   device.arch = name;
-  device.name = info->name;
-  device.platform = info->backend == "hip" ? PolicyPlatform::kRocm : PolicyPlatform::kCuda;
-  device.number = info->arch;
-  device.memory_mib = info->memory_bytes >> 20;
+  return device;
+}
+
+PolicyDevice policy_device_of(const DeviceInfo& info) {
+  PolicyDevice device;
+  device.arch = info.backend;
+  device.name = info.name;
+  device.platform = PolicyPlatform::kCpu;
+  if (info.backend == "cuda") device.platform = PolicyPlatform::kCuda;
+  if (info.backend == "hip") device.platform = PolicyPlatform::kRocm;
+  device.number = info.arch;
+  device.memory_mib = info.memory_bytes >> 20;
+  device.amx = info.has(kAmxBf16);
   return device;
 }
 
@@ -73,18 +81,28 @@ Result<PolicyModel> policy_model(const std::string& name) {
   const bool glm52 = name == "glm-5.2";
   const Result<ModelConfig> config = builtin_config(glm52 ? "glm-5" : name);
   if (!config.ok()) return not_found("model {}: expected {}", name, fmt::join(policy_model_names(), ", "));
-  PolicyModel model;
+  PolicyModel model = policy_model_of(*config);
   model.name = name;
-  model.architecture = config->architecture;
-  model.index_topk = config->indexer.topk;
   model.shares_indices = glm52;
-  model.n_heads = config->n_heads;
-  model.n_routed_experts = config->moe.n_experts;
-  model.n_shared_experts = config->moe.n_shared;
-  model.kv_lora_rank = config->kv_lora_rank;
-  model.qk_rope_head_dim = config->qk_rope_head_dim;
-  model.max_positions = glm52 ? kGlm52Positions : config->max_positions;
-  model.quantization = config->quant.fp8 ? "fp8" : "";
+  if (glm52) model.max_positions = kGlm52Positions;
+  return model;
+}
+
+PolicyModel policy_model_of(const ModelConfig& config) {
+  PolicyModel model;
+  model.name = family_name(config.family);
+  model.architecture = config.architecture;
+  model.index_topk = config.indexer.topk;
+  for (const LayerConfig& layer : config.layers) {
+    if (layer.index_source >= 0 && !layer.has_indexer) model.shares_indices = true;
+  }
+  model.n_heads = config.n_heads;
+  model.n_routed_experts = config.moe.n_experts;
+  model.n_shared_experts = config.moe.n_shared;
+  model.kv_lora_rank = config.kv_lora_rank;
+  model.qk_rope_head_dim = config.qk_rope_head_dim;
+  model.max_positions = config.max_positions;
+  model.quantization = config.quant.fp8 ? "fp8" : "";
   return model;
 }
 

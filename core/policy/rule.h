@@ -2,6 +2,7 @@
 // match answers. Checks are tables too, in which every match adds an error or a warning.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <span>
 #include <string_view>
@@ -40,7 +41,7 @@ struct Facts {
   bool dsa_defaults() const { return dsa() && is(Field::kFamilyDefaults, "true"); }
   bool speculative() const { return !value(Field::kSpecAlgorithm).empty(); }
   bool context_parallel() const { return flags().cp.value_or(1) > 1; }
-  std::int64_t tp() const { return flags().tp.value_or(1); }
+  std::int64_t tp() const { return std::max<std::int64_t>(flags().tp.value_or(1), 1); }
   std::int64_t pp() const { return flags().pp.value_or(1); }
   // Ranks that the heads of one attention are split over.
   std::int64_t attention_tp() const;

@@ -43,7 +43,9 @@ constexpr Rule kEpSize[] = {
     {"ep.user", nullptr, user_ep, kAllToAll},
 };
 
-std::string user_dp(const Facts& f) { return std::to_string(f.flags().dp.value_or(1)); }
+std::string user_dp(const Facts& f) {
+  return std::to_string(std::max<std::int64_t>(f.flags().dp.value_or(1), 1));
+}
 constexpr Rule kDpSize[] = {{"dp.user", nullptr, user_dp, kHeuristics}};
 
 std::string tp_over_dp(const Facts& f) {

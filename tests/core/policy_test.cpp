@@ -239,6 +239,7 @@ TEST(Policy, FamiliesForAPlan) {
   EXPECT_EQ(family("sm90 v32 extend:10+0", "mha_prefill"), "flash_attn_varlen");
   EXPECT_EQ(family("sm90 v3", "dense_mla"), "fa3");
   EXPECT_EQ(family("sm90 v3", "sparse_mla"), "none");
+  EXPECT_EQ(family("sm120 v32 auto", "sparse_mla"), "none");
   EXPECT_EQ(family("sm90 v32", "linear"), "deep_gemm");
   EXPECT_EQ(family("sm100 v32", "moe_experts"), "flashinfer_trtllm");
 }
@@ -283,6 +284,48 @@ TEST(Policy, FactsFromAConfigFile) {
   EXPECT_EQ(parse_policy_model("[", "x").status().code(), StatusCode::kCorruptData);
   EXPECT_EQ(policy_model("gpt-2").status().code(), StatusCode::kNotFound);
   EXPECT_NE(policy_device("sm1").status().message().find("cpu-amx"), std::string::npos);
+}
+
+TEST(Policy, FactsFromADeviceAndAModel) {
+  DeviceInfo info;
+  info.backend = "hip";
+  info.arch = 0x942;
+  info.memory_bytes = std::int64_t{192} << 30;
+  EXPECT_EQ(policy_device_of(info).platform, PolicyPlatform::kRocm);
+  EXPECT_EQ(policy_device_of(info).memory_mib, 196608);
+  info.backend = "vulkan";
+  EXPECT_EQ(policy_device_of(info).platform, PolicyPlatform::kCpu);
+  info.backend = "cuda";
+  info.arch = 90;
+  PolicyInput input;
+  input.device = policy_device_of(info);
+  input.model = policy_model_of(builtin_config("glm-5").value());
+  EXPECT_FALSE(input.model.shares_indices);
+  EXPECT_EQ(decide(input, PolicyMode::kMirror).value(Field::kDecodeBackend), "fa3");
+}
+
+// Any subset of two flags at a time: the decision is made, and refusals are messages.
+TEST(Policy, EveryPairOfFlagsIsDecided) {
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const FlagRow& row : policy_flag_rows()) {
+    const std::string names = row.name, name = names.substr(0, names.find(','));
+    std::istringstream words(row.text == nullptr    ? (row.number != nullptr ? "1 3 2147483647" : "true")
+                             : row.legal == nullptr ? "fp8"
+                                                    : row.legal);
+    for (std::string word; words >> word;) settings.emplace_back(name, word);
+  }
+  const PolicyInput base = run_policy("sm100 glm").input;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    for (std::size_t j = i; j < settings.size(); ++j) {
+      PolicyInput input = base;
+      ASSERT_TRUE(set_policy_flag(input.flags, settings[i].first, settings[i].second).ok())
+          << settings[i].first;
+      ASSERT_TRUE(set_policy_flag(input.flags, settings[j].first, settings[j].second).ok())
+          << settings[j].first;
+      for (const PolicyFinding& finding : decide(input, PolicyMode::kMirror).errors)
+        EXPECT_FALSE(finding.message.empty()) << finding.rule->id;
+    }
+  }
 }
 
 TEST(Policy, GoldenTableIsCurrent) {
