@@ -44,6 +44,14 @@ constexpr Rule kSparseKernels[] = {
      {"flashinfer_sparse_mla", "flashinfer_sparse_mla"},
      overrides(),
      kAugust},
+    {"kernels.portable_sm8x", sm8x, {"portable", "portable"}, kTamis, kAuto, kNoKernel},
+    {"kernels.portable_sm12x", sm12x, {"portable", "portable"}, kTamis, kAuto, kNoKernel},
+    {"kernels.rocm_here",
+     [](const Facts& f) { return f.rocm() && (f.flags().hisparse || !neither_set(f)); },
+     {"tilelang", "tilelang"},
+     kTamis,
+     kAuto,
+     "one flag or HiSparse leaves the phases at what ROCm runs"},
     {"kernels.hisparse",
      [](const Facts& f) { return f.flags().hisparse; },
      {"flashmla_sparse", "flashmla_sparse"},
@@ -67,13 +75,9 @@ constexpr Rule kSparseKernels[] = {
     {"kernels.rocm",
      [](const Facts& f) { return f.rocm() && neither_set(f); },
      {"tilelang", "tilelang"},
-     kKernels},
-    {"kernels.rocm_other_phase",
-     [](const Facts& f) { return f.rocm(); },
-     {"tilelang", "tilelang"},
-     kTamis,
-     kAuto,
-     "one flag set leaves the other phase at what ROCm runs"},
+     kKernels,
+     kEverywhere,
+     "whether the kernel runs on gfx90a, the sheet does not say"},
     {"kernels.rocm_one_set_fp8",
      [](const Facts& f) { return f.rocm() && fp8(f); },
      {"flashmla_kv", "flashmla_kv"},
@@ -86,8 +90,6 @@ constexpr Rule kSparseKernels[] = {
      kKernels,
      kMirror,
      "trap: with one flag set, the other phase is filled from the CUDA rows"},
-    {"kernels.portable_sm8x", sm8x, {"portable", "portable"}, kTamis, kAuto, kNoKernel},
-    {"kernels.portable_sm12x", sm12x, {"portable", "portable"}, kTamis, kAuto, kNoKernel},
     {"kernels.sm8x_fp8",
      [](const Facts& f) { return sm8x(f) && fp8(f); },
      {"flashmla_kv", "flashmla_kv"},
@@ -127,11 +129,13 @@ constexpr Rule kSparseKernels[] = {
 };
 
 constexpr Rule kPrefill[] = {
-    {"kernels.prefill_user", [](const Facts& f) { return f.dsa() && !f.flags().prefill_backend.empty(); },
+    {"kernels.prefill_user",
+     [](const Facts& f) { return f.dsa() && !f.npu() && !f.flags().prefill_backend.empty(); },
      Answer([](const Facts& f) { return f.flags().prefill_backend; }), server_args("L225-233")},
 };
 constexpr Rule kDecode[] = {
-    {"kernels.decode_user", [](const Facts& f) { return f.dsa() && !f.flags().decode_backend.empty(); },
+    {"kernels.decode_user",
+     [](const Facts& f) { return f.dsa() && !f.npu() && !f.flags().decode_backend.empty(); },
      Answer([](const Facts& f) { return f.flags().decode_backend; }), server_args("L225-233")},
 };
 
@@ -292,6 +296,8 @@ constexpr Rule kPaddedHeads[] = {
 constexpr Source kTopk = {"sgl-kernel/csrc/elementwise/topk.cu", ""};
 constexpr Rule kTopkBackend[] = {
     {"topk.not_dsa", [](const Facts& f) { return !f.dsa(); }, "", kTopk},
+    {"topk.other_device", [](const Facts& f) { return !gpu(f); }, "", kTopk, kEverywhere,
+     "the sheet has CUDA and ROCm"},
     {"topk.only", nullptr, "sgl-kernel", kTopk, kApril, "the one implementation; ROCm has a port of it"},
     {"topk.user", [](const Facts& f) { return !f.flags().topk_backend.empty(); },
      Answer([](const Facts& f) { return f.flags().topk_backend; }), overrides(), kAugust},

@@ -29,6 +29,8 @@ constexpr Source utils(const char* lines = "L361-475") {
 constexpr Rule kFp8Gemm[] = {
     {"gemm.not_fp8", [](const Facts& f) { return !f.is(Field::kQuantization, "fp8"); }, "", utils(),
      kEverywhere, "no FP8 block-scaled weights"},
+    {"gemm.other_device", [](const Facts& f) { return !f.cuda() && !f.rocm(); }, "", utils(), kEverywhere,
+     "the sheet has CUDA and ROCm"},
     {"gemm.marlin_forced", [](const Facts& f) { return f.cuda() && f.flags().force_marlin; }, "marlin",
      utils("L1601-1608"), kEverywhere, "weight-only FP8"},
     {"gemm.marlin_sm8x", [](const Facts& f) { return f.sm() >= 80 && f.sm() < 89; }, "marlin",
@@ -43,7 +45,8 @@ constexpr Rule kFp8Gemm[] = {
      "flashinfer_trtllm", utils()},
     {"gemm.cutlass", [](const Facts& f) { return f.sm() >= 90 && !f.flags().no_cutlass_fp8; }, "cutlass",
      utils()},
-    {"gemm.aiter", [](const Facts& f) { return f.rocm() && !f.flags().no_aiter; }, "aiter", utils()},
+    {"gemm.aiter", [](const Facts& f) { return f.rocm() && !f.flags().no_aiter; }, "aiter", utils(),
+     kEverywhere, "for gfx90a, which has no FP8 units, the sheet makes no exception"},
     {"gemm.triton", nullptr, "triton", utils()},
 };
 

@@ -57,6 +57,8 @@ constexpr Source kFp8Moe = {"python/sglang/srt/layers/quantization/fp8.py", "L78
 constexpr Rule kKernel[] = {
     {"moe_kernel.runner", [](const Facts& f) { return !f.is(Field::kMoeRunner, "auto"); },
      Answer([](const Facts& f) { return f.value(Field::kMoeRunner); }), server_args("L2755-2855")},
+    {"moe_kernel.other_device", [](const Facts& f) { return !f.cuda() && !f.rocm(); }, "", kFp8Moe,
+     kEverywhere, "the sheet has CUDA and ROCm"},
     {"moe_kernel.fp8_deep_gemm",
      [](const Facts& f) {
        return f.is(Field::kQuantization, "fp8") && jit_deep_gemm(f) && a2a_with_deep_gemm(f);
