@@ -25,6 +25,17 @@ std::string source_text(const policy::Rule& rule) {
   return fmt::format("{}{}{} ({})", rule.source.path, gap, rule.source.lines, commit);
 }
 
+const policy::Rule* rule_of(const PolicyDecision& decision, Field field) {
+  return decision.fields[static_cast<std::size_t>(field)].rule;
+}
+
+// "path lines (commit): note"; empty for a field that no row decided.
+std::string source_and_note(const PolicyDecision& decision, Field field) {
+  const policy::Rule* rule = rule_of(decision, field);
+  if (rule == nullptr) return "";
+  return source_text(*rule) + (*rule->note != '\0' ? ": " : "") + rule->note;
+}
+
 Json typed(const std::string& value, FieldKind kind) {
   if (value.empty()) return nullptr;
   if (kind == FieldKind::kBool) return value == "true";
@@ -83,7 +94,7 @@ void add_values(const PolicyDecision& decision, Json& out) {
 void add_sources(const PolicyDecision& decision, Json& out) {
   Json sources = Json::object(), rules = Json::object(), notes = Json::object();
   each_field([&](Field field) {
-    const policy::Rule* rule = decision.fields[static_cast<std::size_t>(field)].rule;
+    const policy::Rule* rule = rule_of(decision, field);
     if (rule == nullptr) return;
     const char* name = field_info(field).name;
     sources[name] = source_text(*rule);
@@ -105,6 +116,8 @@ void add_modes(const PolicyDecision& mirror, const PolicyDecision& automatic, Js
     const FieldInfo& info = field_info(field);
     mirrors[info.name] = typed(mirror.value(field), info.kind);
     autos[info.name] = typed(automatic.value(field), info.kind);
+    mirrors["sources"][info.name] = source_and_note(mirror, field);
+    autos["sources"][info.name] = source_and_note(automatic, field);
   });
   if (messages(mirror.errors) != messages(automatic.errors)) {
     mirrors["errors"] = messages(mirror.errors);
@@ -153,8 +166,9 @@ std::string policy_text(const PolicyInput& input, PolicyMode mode) {
     if (decided.rule != nullptr && *decided.rule->note != '\0')
       text += fmt::format("{:<32}   {}\n", "", decided.rule->note);
     if (decided.value != second.value(field)) {
-      text += fmt::format("{:<32}   {}: {}\n", "", mode_name(other(mode)),
-                          second.value(field).empty() ? "none" : second.value(field));
+      text += fmt::format("{:<32}   {}: {}  [{}]\n", "", mode_name(other(mode)),
+                          second.value(field).empty() ? "none" : second.value(field),
+                          source_and_note(second, field));
     }
   });
   const auto add = [&](const char* kind, const std::vector<PolicyFinding>& findings) {

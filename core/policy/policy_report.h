@@ -10,9 +10,9 @@
 
 namespace tamis {
 
-// Every field of the mode that was asked for, speculative{…}, errors[], warnings[], sources{field: "path
-// lines"}, rules{field: row}, notes{field: text}; where the modes differ, mirror{} and auto{} hold both
-// answers.
+// Every field of the mode that was asked for, speculative{…}, errors[], warnings[], families{op: family},
+// sources{field: "path lines (commit)"}, rules_hit{field: row}, notes{field: text}; where the modes differ,
+// mirror{} and auto{} hold both answers, each with its own sources{}.
 nlohmann::ordered_json policy_json(const PolicyInput& input, PolicyMode mode);
 
 // One line a decision with where it comes from, then errors and warnings.

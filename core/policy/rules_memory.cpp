@@ -109,7 +109,8 @@ constexpr Rule kMemFraction[] = {
     {"memory.unknown", unknown, "", kTamis, kEverywhere, "the device's memory is not known: --memory-gib"},
     {"memory.too_small", too_small, "0.000", kTamis, kEverywhere, "the reserved part is all there is"},
     {"memory.fraction", nullptr, fraction, kHeuristics, kEverywhere,
-     "printed to three decimals; piecewise graphs are counted as 1.5 GiB, the sheet says about that much"},
+     "printed to three decimals; EAGLE3 counts as EAGLE; piecewise graphs are counted as 1.5 GiB, the sheet "
+     "says about that much"},
 };
 
 constexpr Group kGroups[] = {

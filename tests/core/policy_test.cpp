@@ -212,6 +212,7 @@ TEST(Policy, JsonHasTheFieldsThatProgramsRead) {
   EXPECT_EQ(json["mirror"]["prefill_backend"], "trtllm");
   EXPECT_EQ(json["auto"]["prefill_backend"], "portable");
   EXPECT_FALSE(json["mirror"].contains("kv_cache_dtype"));
+  EXPECT_NE(json["mirror"]["sources"]["prefill_backend"].get<std::string>().find("trap"), std::string::npos);
   EXPECT_EQ(json["sources"]["kv_cache_dtype"], "python/sglang/srt/server_args.py L1546-1572 (929e00eea)");
   EXPECT_EQ(json["rules_hit"]["kv_cache_dtype"], "kv.dsa_major10");
   const auto refused = policy_json(run_policy("sm90 v32 --enable-hisparse true").input, PolicyMode::kMirror);
