@@ -19,7 +19,7 @@ constexpr const char* kAprilCommit = "929e00eea";
 constexpr const char* kAugustCommit = "92b1d382c7";
 
 std::string source_text(const policy::Rule& rule) {
-  if (rule.source.path == policy::kTamis.path) return "tamis";
+  if (std::string_view(rule.source.path) == policy::kTamis.path) return "tamis";
   const char* gap = *rule.source.lines != '\0' ? " " : "";
   const char* commit = (rule.scope & policy::kAugust) != 0 ? kAugustCommit : kAprilCommit;
   return fmt::format("{}{}{} ({})", rule.source.path, gap, rule.source.lines, commit);
