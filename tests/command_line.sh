@@ -247,5 +247,17 @@ for command in "run -p x" chat "eval passkey" tokenize detokenize; do
   refuses "tokenizer.json: not valid JSON" "${words[@]}" "$folder/tokenizer"
 done
 
+check 0 '"prefill_backend": "flashmla_kv"' "$tamis" policy --arch sm90 --kv-cache-dtype fp8_e4m3 --json
+check 0 '"prefill_impl": "mha_one_shot"' "$tamis" policy --arch sm90 --batch extend:new=10,prefix=5 --json
+check 0 'mirror: trtllm' "$tamis" policy --arch sm120 --model deepseek-v3.2
+check 0 'error: HiSparse: --disable-radix-cache' "$tamis" policy --arch sm90 --enable-hisparse
+check 0 '"fp8_gemm": "triton"' "$tamis" policy --arch sm89 --model models/tiny-v32 --env SGLANG_ENABLE_SPEC_V2=1 --json
+check 1 '--kv-cache-dtype: expected one of auto' "$tamis" policy --arch sm90 --kv-cache-dtype fp9
+check 1 '--arch: expected one of gfx1100' "$tamis" policy
+check 1 '--rules: expected 2026-04 or 2026-08' "$tamis" policy --arch sm90 --rules 2025
+check 1 '--cuda-version: expected MAJOR.MINOR' "$tamis" policy --arch sm90 --cuda-version 12
+check 1 '--env X: expected NAME=VALUE' "$tamis" policy --arch sm90 --env X
+check 1 'new >= 1' "$tamis" policy --arch sm90 --batch decode:prefix=1
+
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]
