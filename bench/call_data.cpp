@@ -196,6 +196,7 @@ Result<std::unique_ptr<CallData>> CallData::make(const Bench& bench, const OpDef
   for (std::size_t i = 0; i < descs.size(); ++i) {
     if (descs[i].rank > 0) TAMIS_RETURN_IF_ERROR(data->add_operand(bench, i));
   }
+  TAMIS_RETURN_IF_ERROR(bench.queue.sync());  // the data may be dropped without a launch
   return data;
 }
 

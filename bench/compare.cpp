@@ -101,6 +101,8 @@ const char* verdict_name(Verdict verdict) {
 std::string refusal(const Row& base, const Row& other) {
   if (dtypes_of(base.shape) != dtypes_of(other.shape))
     return fmt::format("dtypes: {} against {}", dtypes_of(base.shape), dtypes_of(other.shape));
+  if (base.shape != other.shape && base.tokens != other.tokens)
+    return fmt::format("shape: {} tokens against {}", base.tokens, other.tokens);
   if (base.shape != other.shape) return fmt::format("shape: {} against {}", base.shape, other.shape);
   if (base.flush != other.flush) return fmt::format("flush: {} against {}", base.flush, other.flush);
   if (base.accuracy != other.accuracy)

@@ -6,6 +6,14 @@
 
 namespace tamis::bench {
 
+std::int64_t affordable_bytes(const Device& device, std::int64_t wanted) {
+  constexpr std::int64_t kLeast = 1 << 20;
+  std::int64_t bytes = wanted;
+  if (const std::int64_t free = device.free_bytes(); free > 0) bytes = std::min(bytes, free / 8);
+  if (const std::int64_t most = device.info().max_buffer_bytes; most > 0) bytes = std::min(bytes, most);
+  return std::max(kLeast, bytes / kLeast * kLeast);
+}
+
 Result<std::unique_ptr<Launcher>> Launcher::make(const Bench& bench, const KernelRow& row, CallData& data) {
   TAMIS_RETURN_IF_ERROR(data.set_weights(bench, row));
   std::unique_ptr<Launcher> made(new Launcher(bench.queue, row, data));
@@ -23,20 +31,23 @@ Result<std::unique_ptr<Launcher>> Launcher::make(const Bench& bench, const Kerne
   }
   bench.queue.log().set_current(&row, &made->call_);
   if (row.prepare != nullptr) TAMIS_RETURN_IF_ERROR(row.prepare(bench.queue, made->call_, scratch));
+  bench.queue.log().set_current(nullptr, nullptr);
   TAMIS_RETURN_IF_ERROR(bench.queue.sync());
   return made;
 }
 
 Status Launcher::launch() {
   queue_.log().set_current(&row_, &call_);
-  return row_.launch(queue_, call_, scratch_);
+  const Status status = row_.launch(queue_, call_, scratch_);
+  queue_.log().set_current(nullptr, nullptr);  // a flush that follows is not part of it
+  return status;
 }
 
 Result<std::unique_ptr<Flusher>> Flusher::make(const Bench& bench) {
   std::unique_ptr<Flusher> made(new Flusher(bench.queue));
   // A GPU does not say how large its last-level cache is; none has more than 256 MiB.
   const std::int64_t cache = bench.device.info().backend == "cpu" ? last_level_cache_bytes() : 256ll << 20;
-  made->half_ = std::max<std::int64_t>(cache, 32ll << 20);
+  made->half_ = affordable_bytes(bench.device, 2 * std::max<std::int64_t>(cache, 32ll << 20)) / 2;
   TAMIS_ASSIGN_OR_RETURN(made->buffer_, bench.device.alloc(2 * made->half_));
   TAMIS_RETURN_IF_ERROR(bench.queue.fill(*made->buffer_, 0, 2 * made->half_, 1));
   return made;

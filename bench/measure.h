@@ -7,6 +7,10 @@
 
 namespace tamis::bench {
 
+// `wanted` bytes, or an eighth of what is free on the device if that is less: benchmarks run on small
+// devices, too.
+std::int64_t affordable_bytes(const Device& device, std::int64_t wanted);
+
 // A kernel row with all that it needs to be launched.
 class Launcher {
  public:

@@ -15,8 +15,9 @@ constexpr Repetitions kCeilingRepetitions{.least = 5, .enough_seconds = 0};
 
 Result<double> copy_rate(const Bench& bench) {
   const bool cpu = bench.device.info().backend == "cpu";
-  const std::int64_t bytes =
-      std::max<std::int64_t>(cpu ? 4 * last_level_cache_bytes() : 1ll << 30, 256ll << 20);
+  const std::int64_t wanted =
+      cpu ? std::max<std::int64_t>(4 * last_level_cache_bytes(), 256ll << 20) : 1ll << 30;
+  const std::int64_t bytes = affordable_bytes(bench.device, wanted);
   TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> from, bench.device.alloc(bytes));
   TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> to, bench.device.alloc(bytes));
   TAMIS_RETURN_IF_ERROR(bench.queue.fill(*from, 0, bytes, 1));
@@ -58,6 +59,8 @@ Status matrix_rate(const Bench& bench, std::span<const KernelRow> rows, Ceilings
         if (before.seconds <= 0 || slow || before.flops / before.seconds < 0.3e12 * ceilings.matrix_tflops)
           continue;
       }
+      TAMIS_ASSIGN_OR_RETURN(const double needed, CallData::needed_bytes(*find_op(row.op), test_case));
+      if (static_cast<double>(affordable_bytes(bench.device, 1ll << 40)) * 4 < needed) continue;
       TAMIS_ASSIGN_OR_RETURN(const MatrixRun run, time_matrix(bench, row, test_case));
       last[key] = run;
       const double tflops = run.seconds > 0 ? run.flops / run.seconds * 1e-12 : 0.0;

@@ -70,6 +70,11 @@ TEST(BenchCompare, RefusesWhatIsNotTheSameMeasurement) {
   };
   EXPECT_NE(why([](Row& r) { r.shape = "bf16[2, 8] e4m3[4, 8] -> bf16[2, 4]"; }).find("shape: "),
             std::string::npos);
+  EXPECT_EQ(why([](Row& r) {
+              r.shape = "bf16[2, 8] e4m3[4, 8] -> bf16[2, 4]";
+              r.tokens = 2;
+            }),
+            "shape: 0 tokens against 2");
   EXPECT_NE(why([](Row& r) { r.shape = "f16[1, 8] e4m3[4, 8] -> f16[1, 4]"; }).find("dtypes: "),
             std::string::npos);
   EXPECT_EQ(why([](Row& r) { r.flush = "warm"; }), "flush: cold against warm");
