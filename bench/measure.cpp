@@ -38,7 +38,7 @@ Result<std::unique_ptr<Launcher>> Launcher::make(const Bench& bench, const Kerne
 
 Status Launcher::launch() {
   queue_.log().set_current(&row_, &call_);
-  const Status status = row_.launch(queue_, call_, scratch_);
+  Status status = row_.launch(queue_, call_, scratch_);
   queue_.log().set_current(nullptr, nullptr);  // a flush that follows is not part of it
   return status;
 }
