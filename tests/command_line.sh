@@ -259,5 +259,18 @@ check 1 '--cuda-version: expected MAJOR.MINOR' "$tamis" policy --arch sm90 --cud
 check 1 '--env X: expected NAME=VALUE' "$tamis" policy --arch sm90 --env X
 check 1 'new >= 1' "$tamis" policy --arch sm90 --batch decode:prefix=1
 
+rows=$(mktemp)
+trap 'rm -f "$rows" "$rows.html"' EXIT
+check 106 "required" "$tamis" bench
+check 1 "no op no_such_op" "$tamis" bench op --op no_such_op
+check 1 "expected counts and ranges" "$tamis" bench op --tokens 8-4x
+check 1 "nothing to measure" "$tamis" bench op --no-ceilings --op embed
+check 0 '"kernel":"cpu.rms_norm.portable"' "$tamis" bench op --no-ceilings --op rms_norm --tokens 1 -o jsonl
+"$tamis" bench op --no-ceilings --op rms_norm --tokens 1 -o jsonl > "$rows" 2> /dev/null
+check 0 "1 no difference" "$tamis" bench compare "$rows" "$rows" --html "$rows.html"
+check 0 "</html>" cat "$rows.html"
+check 1 "cannot be opened" "$tamis" bench compare no-such-file.json
+check 1 "README.md" "$tamis" bench compare README.md
+
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]

@@ -43,10 +43,11 @@ CaseList cases_add_rms_norm() {
       with("norm_of_the_rounded_sum",
            {.desc = {DType::kBF16, {3, 64}}, .fill = plant(fill_constant(256), {{0, 1}, {64, 2}, {128, -3}})},
            {.desc = {DType::kF32, {3, 64}}, .fill = fill_constant(0.9)}, {1e-6f, DType::kF32}));
-  for (std::int64_t tokens : {1, 4096}) {
-    list.push_back(timed(with(fmt::format("hidden_t{}", tokens), plain(DType::kBF16, tokens, 7168),
-                              plain(DType::kBF16, tokens, 7168), {1e-6f, DType::kBF16})));
-  }
+  const auto hidden = [](std::int64_t tokens) {
+    return with(fmt::format("hidden_t{}", tokens), plain(DType::kBF16, tokens, 7168),
+                plain(DType::kBF16, tokens, 7168), {1e-6f, DType::kBF16});
+  };
+  add_timed(list, hidden, {1, 4096});
   return list;
 }
 

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -67,6 +67,10 @@ CaseList cases_argmax() {
       argmax_case("nan_then_minus_inf", {DType::kF32, {2, 4}}, fill_values({kNan, kNan, -kInf, -kInf})));
   list.push_back(
       argmax_case("infinities", {DType::kF32, {1, 6}}, fill_values({0, kNan, kInf, 3, kInf, -kInf})));
+  const auto logits = [](std::int64_t rows) {
+    return argmax_case(fmt::format("logits_t{}", rows), {DType::kF32, {rows, 129280}}, fill_normal());
+  };
+  add_timed(list, logits, {1, 64});
   return list;
 }
 

@@ -67,11 +67,14 @@ CaseList cases_batched_linear() {
     exact.compare = compare_exact;
     list.push_back(std::move(exact));
   }
-  for (std::int64_t tokens : {1, 16, 128, 1024}) {
-    const BatchedLinearParams query{.w_is_kn = true, .out = DType::kBF16}, value{.out = DType::kBF16};
-    list.push_back(timed(with({tokens, 128, 128, 512}, DType::kBF16, DType::kE4M3, query)));
-    list.push_back(timed(with({tokens, 128, 512, 128}, DType::kBF16, DType::kE4M3, value)));
-  }
+  const auto query = [](std::int64_t tokens) {
+    return with({tokens, 128, 128, 512}, DType::kBF16, DType::kE4M3, {.w_is_kn = true, .out = DType::kBF16});
+  };
+  const auto value = [](std::int64_t tokens) {
+    return with({tokens, 128, 512, 128}, DType::kBF16, DType::kE4M3, {.out = DType::kBF16});
+  };
+  add_timed(list, query, {1, 128, 1024});
+  add_timed(list, value, {1, 128, 1024});
   return list;
 }
 

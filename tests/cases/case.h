@@ -79,6 +79,11 @@ struct Case {
   std::vector<CaseOperand> operands;  // one per op operand
   bool perf = false;                  // timed by bench, too big for the oracle
   Compare compare{};                  // null: the op's tolerance for floats, equality for integers and bytes
+  // Of perf cases. `at_tokens` makes the same case for another number of tokens: bench shrinks a case that
+  // would take too long, and measures other counts when asked.
+  std::int64_t tokens = 0;  // 0: the case has no tokens to vary
+  std::function<Case(std::int64_t tokens)> at_tokens{};
+  bool ceiling = false;  // not of a model: bench measures the device's matrix rate with it
 };
 using CaseList = std::vector<Case>;
 

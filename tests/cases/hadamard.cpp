@@ -36,10 +36,11 @@ CaseList cases_hadamard() {
   Case exact = with("exact_sums", {.desc = {DType::kF32, {5, 64}}, .fill = fill_exact()});
   exact.compare = compare_exact;
   list.push_back(std::move(exact));
-  for (std::int64_t tokens : {1, 4096}) {
-    list.push_back(timed(with(fmt::format("index_query_t{}", tokens),
-                              {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()})));
-  }
+  const auto index_query = [](std::int64_t tokens) {
+    return with(fmt::format("index_query_t{}", tokens),
+                {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()});
+  };
+  add_timed(list, index_query, {1, 4096});
   return list;
 }
 

@@ -20,6 +20,18 @@ struct IndexerShape {
   std::int64_t pages() const { return sequences * pages_per_sequence() + 1; }
 };
 
+// DeepSeek-V3.2's indexer over 64K keys, FP8 on both sides.
+inline IndexerShape perf_indexer_shape(std::int64_t tokens) {
+  return {.tokens = tokens,
+          .heads = 64,
+          .dim = 128,
+          .keys = 65536,
+          .page_size = 64,
+          .format = IndexFormat::kFp8Paged,
+          .q_dtype = DType::kE4M3,
+          .max_keys = 65536};
+}
+
 // `exact`: small multiples of 1/8, so that every sum is exact in fp32 and scores tie often.
 CaseOperand queries(const IndexerShape& s, bool exact = false);
 CaseOperand head_weights(const IndexerShape& s, bool exact = false);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/cases/indexer_data.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -136,6 +137,17 @@ void add_traps(CaseList& list) {
   list.push_back(nan);
 }
 
+// DeepSeek-V3.2: every query sees all 64K keys of an FP8 cache.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    const IndexerShape s = perf_indexer_shape(tokens);
+    Case c = paged(fmt::format("v32_64k_t{}", tokens), s);
+    c.operands[kKe].fill = fill_constant(static_cast<double>(s.keys));
+    return c;
+  };
+  add_timed(list, v32, {1, 64});
+}
+
 }  // namespace
 
 CaseList cases_indexer_scores() {
@@ -143,6 +155,7 @@ CaseList cases_indexer_scores() {
   add_paged(list);
   add_ragged(list);
   add_traps(list);
+  add_perf(list);
   return list;
 }
 

@@ -12,6 +12,7 @@
 #include "core/ops/indexer_scores/indexer_scores.h"
 #include "core/ops/oracle/oracle.h"
 #include "tests/cases/indexer_data.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -219,6 +220,17 @@ void add_traps(CaseList& list) {
   list.push_back(exact("fewer_than_k_everywhere", s, 2048));
 }
 
+// DeepSeek-V3.2: every query chooses 2048 of 64K keys.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    const IndexerShape s = perf_indexer_shape(tokens);
+    Case c = with_data(fmt::format("v32_64k_t{}", tokens), s, 2048, false);
+    c.operands[kKe].fill = fill_constant(static_cast<double>(s.keys));
+    return c;
+  };
+  add_timed(list, v32, {1, 64});
+}
+
 }  // namespace
 
 CaseList cases_indexer_topk() {
@@ -228,6 +240,7 @@ CaseList cases_indexer_topk() {
     add_shapes(list, fp8);
   }
   add_traps(list);
+  add_perf(list);
   return list;
 }
 

@@ -3,6 +3,7 @@
 #include "core/ops/kv_store/kv_store.h"
 
 #include "tests/cases/kv_fills.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -46,6 +47,19 @@ Case values_case(const std::string& name, KvFormat format, const std::vector<dou
                      .fill = format == KvFormat::kPackedFp8 ? fill_ints(0, 256) : fill_normal()}});
 }
 
+// DeepSeek-V3.2's cache rows, one of 64K for each token.
+void add_perf(CaseList& list) {
+  for (KvFormat format : {KvFormat::kPackedFp8, KvFormat::kPlain}) {
+    const auto rows = [format](std::int64_t tokens) {
+      Case c = store_case({tokens, 512, 64, 65536}, format, DType::kBF16, DType::kBF16);
+      c.name = fmt::format("v32_{}_t{}", format == KvFormat::kPlain ? "bf16" : "fp8", tokens);
+      c.operands[2].fill = fill_iota(0);
+      return c;
+    };
+    add_timed(list, rows, {1, 4096});
+  }
+}
+
 }  // namespace
 
 CaseList cases_kv_store() {
@@ -74,6 +88,7 @@ CaseList cases_kv_store() {
   list.push_back(values_case("nan_and_zeros", KvFormat::kPackedFp8, {1.0, -0.0, kNan, 3.5}));
   list.push_back(values_case("bf16_ties", KvFormat::kPlain, {1.00390625, 1.01171875, -1.00390625, -0.0}));
   list.push_back(values_case("inf_and_nan", KvFormat::kPlain, {kInf, -kInf, kNan, 3.4e38}));
+  add_perf(list);
   return list;
 }
 

@@ -2,7 +2,7 @@
 // that cut scale blocks, each act_quant.
 #include "core/ops/linear/linear.h"
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -23,6 +23,28 @@ Case simple(const Shape& s, DType x, DType w, const LinearParams& params) {
                                  dtype_name(params.out), static_cast<int>(params.act_quant));
   return make_case(std::move(name), params,
                    {{.desc = {x, {s.tokens, s.k}}, .fill = fill_normal()}, weight(w, s), output()});
+}
+
+// DeepSeek-V3.2's largest projections, as its checkpoint stores them; and square products, as large as the
+// device's matrix units like them.
+void add_perf(CaseList& list) {
+  const auto projection = [](const char* name, std::int64_t n, std::int64_t k) {
+    return [=](std::int64_t tokens) {
+      Case c = simple({tokens, n, k}, DType::kBF16, DType::kE4M3, {ActQuant::kNone, DType::kBF16});
+      c.name = fmt::format("{}_t{}", name, tokens);
+      return c;
+    };
+  };
+  add_timed(list, projection("o_proj", 7168, 16384), {1, 128, 1024});
+  add_timed(list, projection("q_b", 24576, 1536), {1, 128, 1024});
+  for (std::int64_t side : {512, 1024, 2048, 4096, 8192}) {
+    for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+      Case c = timed(simple({side, side, side}, dtype, dtype, {ActQuant::kNone, dtype}));
+      c.name = fmt::format("square_{}_{}", side, dtype_name(dtype));
+      c.ceiling = true;
+      list.push_back(std::move(c));
+    }
+  }
 }
 
 }  // namespace
@@ -53,6 +75,7 @@ CaseList cases_linear() {
                            {{.desc = {DType::kF32, {4, 256}}, .fill = fill_constant(0)},
                             weight(DType::kE4M3, {4, 32, 256}),
                             output()}));
+  add_perf(list);
   return list;
 }
 

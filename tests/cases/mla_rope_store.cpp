@@ -3,6 +3,7 @@
 #include "core/ops/mla_rope_store/mla_rope_store.h"
 
 #include "tests/cases/kv_fills.h"
+#include "tests/cases/rows.h"
 #include "tests/harness/parity.h"
 
 namespace tamis::cases {
@@ -116,6 +117,20 @@ Case store_case(std::string name, const Shape& s, const Options& o) {
   return result;
 }
 
+// DeepSeek-V3.2's queries and cache rows, one of 64K for each token.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    Case c = store_case("v32", {tokens, 128, 512, 64, 65536},
+                        {.format = KvFormat::kPackedFp8, .act = DType::kBF16});
+    c.name = fmt::format("v32_fp8_t{}", tokens);
+    for (std::size_t i = 0; i < c.operands.size(); ++i) {
+      if (c.operands[i].desc.dtype == DType::kI32) c.operands[i].fill = fill_iota(0);  // positions, slots
+    }
+    return c;
+  };
+  add_timed(list, v32, {1, 1024});
+}
+
 }  // namespace
 
 CaseList cases_mla_rope_store() {
@@ -133,6 +148,7 @@ CaseList cases_mla_rope_store() {
   list.push_back(store_case("bf16_between", shapes[2], {.act = DType::kBF16, .cache = DType::kF32}));
   list.push_back(store_case("tiny_latents", shapes[1], {.kv_scale = 1e-4}));
   list.push_back(store_case("zero_latents", shapes[1], {.format = packed, .kv_scale = 0}));
+  add_perf(list);
   return list;
 }
 

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -142,6 +142,10 @@ CaseList cases_moe_route() {
   add_ties(list);
   add_selection_traps(list);
   add_specials(list);
+  const auto v3 = [](std::int64_t tokens) {
+    return route_case(fmt::format("v3_t{}", tokens), kV3, {logits(tokens, 256), bias(256)});
+  };
+  add_timed(list, v3, {1, 4096});
   return list;
 }
 

@@ -68,13 +68,16 @@ CaseList cases_quantize_group() {
   CaseList list;
   add_rule(true, list);
   add_rule(false, list);
-  for (std::int64_t tokens : {1, 4096}) {
-    list.push_back(
-        timed(with(fmt::format("index_query_t{}", tokens),
-                   {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()}, {128, true})));
-    list.push_back(timed(with(fmt::format("hidden_t{}", tokens),
-                              {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()}, {128, true})));
-  }
+  const auto index_query = [](std::int64_t tokens) {
+    return with(fmt::format("index_query_t{}", tokens),
+                {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()}, {128, true});
+  };
+  const auto hidden = [](std::int64_t tokens) {
+    return with(fmt::format("hidden_t{}", tokens),
+                {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()}, {128, true});
+  };
+  add_timed(list, index_query, {1, 4096});
+  add_timed(list, hidden, {1, 4096});
   return list;
 }
 

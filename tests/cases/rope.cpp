@@ -75,13 +75,17 @@ CaseList cases_rope() {
   position_zero.operands[1].fill = fill_constant(0);
   position_zero.compare = compare_exact;
   list.push_back(std::move(position_zero));
-  for (std::int64_t tokens : {1, 4096}) {
-    list.push_back(timed(with(fmt::format("mla_query_t{}", tokens),
-                              {.desc = {DType::kBF16, {tokens, 128, 64}}, .fill = fill_normal()}, 64, {})));
-    list.push_back(timed(with(fmt::format("index_query_t{}", tokens),
-                              {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()}, 64,
-                              {RopePairing::kHalfSplit, 0})));
-  }
+  const auto mla_query = [](std::int64_t tokens) {
+    return with(fmt::format("mla_query_t{}", tokens),
+                {.desc = {DType::kBF16, {tokens, 128, 64}}, .fill = fill_normal()}, 64, {});
+  };
+  const auto index_query = [](std::int64_t tokens) {
+    return with(fmt::format("index_query_t{}", tokens),
+                {.desc = {DType::kBF16, {tokens, 64, 128}}, .fill = fill_normal()}, 64,
+                {RopePairing::kHalfSplit, 0});
+  };
+  add_timed(list, mla_query, {1, 4096});
+  add_timed(list, index_query, {1, 4096});
   return list;
 }
 

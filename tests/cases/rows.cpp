@@ -102,4 +102,19 @@ Case timed(Case test_case) {
   return test_case;
 }
 
+namespace {
+
+Case timed_at(const CaseAtTokens& make, std::int64_t tokens) {
+  Case test_case = timed(make(tokens));
+  test_case.tokens = tokens;
+  test_case.at_tokens = [make](std::int64_t other) { return timed_at(make, other); };
+  return test_case;
+}
+
+}  // namespace
+
+void add_timed(CaseList& list, const CaseAtTokens& make, std::initializer_list<std::int64_t> counts) {
+  for (std::int64_t tokens : counts) list.push_back(timed_at(make, tokens));
+}
+
 }  // namespace tamis::cases

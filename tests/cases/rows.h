@@ -33,5 +33,8 @@ std::string compare_one_rounding(const OpCall& call, const std::vector<OperandRe
 
 // A published model's shape: timed by bench, too big for the oracle.
 Case timed(Case test_case);
+// The same as a function of the token count, at each of `counts`.
+using CaseAtTokens = std::function<Case(std::int64_t tokens)>;
+void add_timed(CaseList& list, const CaseAtTokens& make, std::initializer_list<std::int64_t> counts);
 
 }  // namespace tamis::cases

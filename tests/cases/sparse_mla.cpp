@@ -95,6 +95,25 @@ Case nan_case() {
   return result;
 }
 
+// A 64K context; no holes: the FLOPs are those of the formula.
+Case perf_case(std::int64_t tokens, std::int64_t heads, const Options& options) {
+  const Shape s{tokens, heads, 512, 64, 2048, 65536};
+  Case full = sparse_case(fmt::format("v32_64k_t{}_h{}", tokens, heads), s, options);
+  full.operands[2].fill = fill_cache({options.format, s.c, s.r}, [](std::int64_t) { return false; });
+  full.operands[3].fill = fill_ints(0, s.slots);
+  return full;
+}
+
+// DeepSeek-V3.2: decode with all heads and with an eighth of them (tensor parallel), a chunk of a prefill.
+void add_perf(CaseList& list) {
+  const Options bf16{.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
+  const Options fp8{
+      .format = KvFormat::kPackedFp8, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
+  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 128, fp8); }, {1, 64});
+  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 16, fp8); }, {1});
+  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 128, bf16); }, {64});
+}
+
 }  // namespace
 
 CaseList cases_sparse_mla() {
@@ -131,18 +150,7 @@ CaseList cases_sparse_mla() {
   Case none = sparse_case("no_valid_entry", {3, 2, 24, 8, 70, 16}, {.sink = true});
   none.operands[3].fill = fill_values({-1, 16, -1});
   list.push_back(std::move(none));
-  // A small model's prefill; one token and a chunk of DeepSeek-V3.2.
-  for (const Shape& s : {Shape{512, 8, 512, 64, 128, 4096}, Shape{1, 128, 512, 64, 2048, 8192},
-                         Shape{32, 128, 512, 64, 2048, 8192}}) {
-    const std::string name = fmt::format("perf_t{}_h{}_k{}", s.tokens, s.heads, s.k);
-    const Options bf16{.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
-    const Options fp8{.format = packed, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
-    for (const Options& options : {bf16, fp8}) {
-      Case full = timed(sparse_case(name, s, options));
-      full.operands[3].fill = fill_ints(0, s.slots);  // no holes: the FLOPs are those of the formula
-      list.push_back(std::move(full));
-    }
-  }
+  add_perf(list);
   return list;
 }
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -118,6 +118,14 @@ void add_odd_values(CaseList& list) {
   }));
 }
 
+// DeepSeek-V3.2: 2048 of 64K keys, for one decode step of a sequence and for a chunk of a prefill.
+void add_perf(CaseList& list) {
+  const auto of_64k = [](std::int64_t tokens) {
+    return full(fmt::format("k2048_64k_t{}", tokens), {tokens, 65536, 2048}, fill_normal());
+  };
+  add_timed(list, of_64k, {1, 64});
+}
+
 }  // namespace
 
 CaseList cases_topk_select() {
@@ -137,6 +145,7 @@ CaseList cases_topk_select() {
   cut.operands[1] = vector_of({-3, 0, 49, 50, 60, 2147483647, -2147483648.0, 10}, 8);
   cut.operands[2] = vector_of({50, 51, 2147483647, 50, 70, -1, 25, -2147483648.0}, 8);
   list.push_back(cut);
+  add_perf(list);
   return list;
 }
 

@@ -1,0 +1,42 @@
+// `tamis bench op`: every kernel row of a device at the perf shapes of tests/cases.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bench/roofline.h"
+#include "bench/row.h"
+
+namespace tamis::bench {
+
+struct OpOptions {
+  std::vector<std::string> ops;      // empty: all
+  std::vector<std::string> cases;    // parts of case names; empty: all
+  std::vector<std::string> kernels;  // parts of kernel row names; empty: all
+  std::vector<std::string> devices = {"cpu"};
+  std::vector<std::string> flush = {"cold"};  // cold, warm
+  std::vector<std::int64_t> tokens;           // instead of the token counts of the cases; empty: those
+  std::int64_t repetitions = 5;
+  double longest_seconds = 2;  // a launch predicted to take longer is shrunk along tokens
+  bool chosen_only = false;
+  bool ceilings = true;  // measure them first; without, rows have no percentages
+  std::uint64_t seed = 1;
+};
+
+struct OpReport {
+  std::function<void(const Row&)> row;
+  std::function<void(const std::string&)> message;  // progress, and rows that failed or were left out
+};
+
+struct OpTotals {
+  int measured = 0, failed = 0;
+};
+
+Result<OpTotals> bench_ops(const OpOptions& options, const OpReport& report);
+
+// "1,8-64*2,100-130+10" -> 1 8 16 32 64 100 110 120 130: llama-bench's lists and ranges (a step without a
+// sign given is +1).
+Result<std::vector<std::int64_t>> parse_counts(const std::string& text);
+
+}  // namespace tamis::bench

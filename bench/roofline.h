@@ -1,0 +1,25 @@
+// The ceilings that rows are held against, measured on the device in the same run.
+#pragma once
+
+#include <string>
+
+#include "bench/measure.h"
+#include "bench/row.h"
+
+namespace tamis::bench {
+
+struct Ceilings {
+  double copy_gbs = 0;  // Queue::copy of a large buffer, bytes read plus bytes written
+  // The CPU only: all cores reading memory (Queue::copy is one core's work there), and all cores doing f32
+  // multiply-adds (a row may be better than `linear` is).
+  double read_gbs = 0, fma_tflops = 0;
+  // The best `linear` row on square products: what this program reaches, not what the hardware could.
+  double matrix_tflops = 0;
+  std::string matrix_kernel;  // "cpu.linear.openblas, f32 2048"
+
+  void fill(Row& row) const;
+};
+
+Result<Ceilings> measure_ceilings(const Bench& bench, std::span<const KernelRow> linear_rows);
+
+}  // namespace tamis::bench

@@ -1,0 +1,105 @@
+// The perf cases of all ops as bench takes them, and a short run on the CPU.
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "bench/call_data.h"
+#include "bench/op_bench.h"
+
+namespace tamis::bench {
+namespace {
+
+TEST(BenchCases, ShapesFitAndNamesAreUnique) {
+  for (const OpDef* op : all_ops()) {
+    std::set<std::string> names;
+    for (const cases::Case& c : cases::find_cases(op->name)) {
+      if (!c.perf) continue;
+      EXPECT_TRUE(names.insert(c.name).second) << op->name << " " << c.name;
+      const Result<double> bytes = CallData::needed_bytes(*op, c);
+      ASSERT_TRUE(bytes.ok()) << bytes.status().message();
+      EXPECT_LT(*bytes, 4e9) << op->name << " " << c.name;
+      if (c.at_tokens) {
+        EXPECT_EQ(c.at_tokens(c.tokens).name, c.name);
+        EXPECT_NE(c.at_tokens(c.tokens + 1).name, c.name) << op->name;
+      }
+    }
+  }
+}
+
+TEST(BenchCases, TheMainOpsHaveSome) {
+  for (const char* op : {"linear", "batched_linear", "rms_norm", "add_rms_norm", "silu_mul", "kv_store",
+                         "sparse_mla", "topk_select", "indexer_scores", "indexer_topk", "moe_experts",
+                         "moe_route", "mla_rope_store", "argmax"}) {
+    int timed = 0;
+    for (const cases::Case& c : cases::find_cases(op)) timed += c.perf && !c.ceiling ? 1 : 0;
+    EXPECT_GT(timed, 0) << op;
+  }
+}
+
+struct Outcome {
+  std::vector<Row> rows;
+  std::vector<std::string> messages;
+  Result<OpTotals> totals = OpTotals{};
+};
+
+Outcome run(OpOptions options) {
+  Outcome result;
+  options.ceilings = false;
+  result.totals = bench_ops(options, {[&](const Row& row) { result.rows.push_back(row); },
+                                      [&](const std::string& text) { result.messages.push_back(text); }});
+  return result;
+}
+
+TEST(BenchOp, RowsOfTheCpu) {
+  OpOptions options;
+  options.ops = {"rms_norm"};
+  options.tokens = {1, 3};
+  options.flush = {"cold", "warm"};
+  const Outcome result = run(options);
+  ASSERT_TRUE(result.totals.ok()) << result.totals.status().message();
+  EXPECT_EQ(result.totals->failed, 0);
+  ASSERT_EQ(result.rows.size(), 4u);  // two token counts, both flush modes
+  for (const Row& row : result.rows) {
+    EXPECT_EQ(row.kernel, "cpu.rms_norm.portable");
+    EXPECT_TRUE(row.chosen);
+    EXPECT_GE(row.repetitions, 5);
+    EXPECT_GT(row.median_us, 0);
+    EXPECT_GT(row.bytes, 0);
+    EXPECT_EQ(row.tokens, row.asked_tokens);
+    EXPECT_FALSE(row.commit.empty());
+    EXPECT_EQ(row.floor_percent, 0);  // no ceilings
+  }
+  EXPECT_EQ(result.rows[0].shape, "bf16[1, 7168] f32[7168] -> bf16[1, 7168]");
+}
+
+TEST(BenchOp, ShrinksAndSaysSo) {
+  OpOptions options;
+  options.ops = {"rms_norm"};
+  options.tokens = {64};
+  options.longest_seconds = 1e-9;
+  const Outcome result = run(options);
+  ASSERT_EQ(result.rows.size(), 1u);
+  EXPECT_EQ(result.rows[0].tokens, 1);
+  EXPECT_EQ(result.rows[0].asked_tokens, 64);
+  EXPECT_EQ(result.rows[0].case_name, "hidden_t64");
+  EXPECT_EQ(result.rows[0].note, "shrunk from 64 to 1 tokens");
+  EXPECT_EQ(result.rows[0].shape, "bf16[1, 7168] f32[7168] -> bf16[1, 7168]");
+}
+
+TEST(BenchOp, ChosenRowsAndNamesSelect) {
+  OpOptions options;
+  options.ops = {"mha_prefill"};
+  options.cases = {"t512_h8"};
+  options.chosen_only = true;
+  EXPECT_EQ(run(options).rows.size(), 1u);
+  options.chosen_only = false;
+  options.kernels = {"portable"};
+  const Outcome portable = run(options);
+  ASSERT_EQ(portable.rows.size(), 1u);
+  EXPECT_EQ(portable.rows[0].kernel, "cpu.mha_prefill.portable");
+  options.cases = {"no such case"};
+  EXPECT_TRUE(run(options).rows.empty());
+}
+
+}  // namespace
+}  // namespace tamis::bench
