@@ -28,7 +28,7 @@ struct PolicyRun {
 };
 
 // Fails the test where the text does not parse.
-PolicyRun run_policy(const std::string& input);
+PolicyRun run_policy(const std::string& text);
 
 void expect_cases(std::span<const PolicyCase> cases);
 
