@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -12,43 +11,13 @@
 
 #include "core/backend/registry.h"
 #include "core/exec/plan.h"
+#include "tests/harness/changed_backend.h"
+#include "tests/harness/must.h"
 
 namespace tamis::conformance {
 
-// Throws, which gtest reports as a failure of the running test, message included.
-template <class T>
-T must(Result<T> result) {
-  if (!result.ok()) throw std::runtime_error(result.status().message());
-  return std::move(result).value();
-}
-inline void must(const Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.message());
-}
-
 // The devices of this run: --device, or all but the null backend's.
 std::vector<std::string>& device_names();
-
-// A backend without the rows of some ops, and with those of other ops under new names.
-class ChangedBackend final : public Backend {
- public:
-  ChangedBackend(const Backend& inner, std::vector<std::string> missing,
-                 std::map<std::string, std::string> renamed = {})
-      : inner_(inner), missing_(std::move(missing)), renamed_(std::move(renamed)) {}
-  const char* name() const override { return inner_.name(); }
-  DeviceList enumerate() override { return {}; }
-  std::span<const KernelRow> rows(const char* op) const override {
-    for (const std::string& name : missing_) {
-      if (name == op) return {};
-    }
-    const auto it = renamed_.find(op);
-    return inner_.rows(it == renamed_.end() ? op : it->second.c_str());
-  }
-
- private:
-  const Backend& inner_;
-  std::vector<std::string> missing_;
-  std::map<std::string, std::string> renamed_;
-};
 
 class OnDevice : public ::testing::TestWithParam<std::string> {
  protected:

@@ -11,6 +11,7 @@
 #include "core/ops/add_rms_norm/add_rms_norm.h"
 #include "core/ops/linear/linear.h"
 #include "core/ops/rms_norm/rms_norm.h"
+#include "tests/harness/changed_backend.h"
 
 namespace tamis {
 namespace {
@@ -18,21 +19,9 @@ namespace {
 constexpr std::int64_t kTokens = 5, kWidth = 64;
 
 // The CPU's rows without those of the ops named: a backend that is not finished.
-class PartialBackend final : public Backend {
- public:
-  explicit PartialBackend(std::vector<std::string> missing) : missing_(std::move(missing)) {}
-  const char* name() const override { return "partial"; }
-  DeviceList enumerate() override { return create_cpu_backend()->enumerate(); }
-  std::span<const KernelRow> rows(const char* op) const override {
-    for (const std::string& name : missing_) {
-      if (name == op) return {};
-    }
-    return create_cpu_backend()->rows(op);
-  }
-
- private:
-  std::vector<std::string> missing_;
-};
+ChangedBackend cpu_without(std::vector<std::string> missing) {
+  return {*create_cpu_backend(), std::move(missing)};
+}
 
 // y = linear(add_rms_norm(x, x, norm)), run on a backend that lacks `missing`.
 class PlanTest : public ::testing::Test {
@@ -109,7 +98,8 @@ class PlanTest : public ::testing::Test {
 };
 
 TEST_F(PlanTest, AllThreeStepsOfFallbackGiveTheSameResult) {
-  const PartialBackend full({}), no_composite({"add_rms_norm"}), no_linear({"linear", "add_rms_norm"});
+  const ChangedBackend full = cpu_without({}), no_composite = cpu_without({"add_rms_norm"}),
+                       no_linear = cpu_without({"linear", "add_rms_norm"});
   auto direct = plan(full).value(), decomposed = plan(no_composite).value(),
        on_host = plan(no_linear).value();
   EXPECT_EQ(direct->stats().decomposed + direct->stats().host_rows, 0);
@@ -128,10 +118,10 @@ TEST_F(PlanTest, AllThreeStepsOfFallbackGiveTheSameResult) {
 }
 
 TEST_F(PlanTest, StrictRefusesFallbacksAndSaysWhy) {
-  const PartialBackend no_composite({"add_rms_norm"}), no_linear({"linear"});
+  const ChangedBackend no_composite = cpu_without({"add_rms_norm"}), no_linear = cpu_without({"linear"});
   PlanOptions strict;
   strict.strict = true;
-  for (const PartialBackend* backend : {&no_composite, &no_linear}) {
+  for (const ChangedBackend* backend : {&no_composite, &no_linear}) {
     const auto refused = plan(*backend, strict);
     ASSERT_FALSE(refused.ok());
     EXPECT_NE(refused.status().message().find("no rows for this op"), std::string::npos)
@@ -140,7 +130,7 @@ TEST_F(PlanTest, StrictRefusesFallbacksAndSaysWhy) {
 }
 
 TEST_F(PlanTest, OverridesChooseARowByNameAndExplainTheRest) {
-  const PartialBackend full({});
+  const ChangedBackend full = cpu_without({});
   PlanOptions options;
   options.kernels["linear"] = "portable";
   auto forced = plan(full, options).value();
@@ -156,7 +146,7 @@ TEST_F(PlanTest, OverridesChooseARowByNameAndExplainTheRest) {
 }
 
 TEST_F(PlanTest, FamilyIsTriedFirstAndInvarianceFilters) {
-  const PartialBackend full({});
+  const ChangedBackend full = cpu_without({});
   PlanOptions options;
   options.families["linear"] = "portable";
   EXPECT_STREQ(plan(full, options).value()->nodes().back().choice.row->name, "cpu.linear.portable");
@@ -171,7 +161,7 @@ TEST_F(PlanTest, FamilyIsTriedFirstAndInvarianceFilters) {
 }
 
 TEST_F(PlanTest, ReplayReadsNewInputsAndUncapturedAgrees) {
-  const PartialBackend full({});
+  const ChangedBackend full = cpu_without({});
   auto captured = plan(full).value(), uncaptured = plan(full).value();
   uncaptured->set_capture(false);
   run(*captured);
@@ -182,7 +172,7 @@ TEST_F(PlanTest, ReplayReadsNewInputsAndUncapturedAgrees) {
 }
 
 TEST_F(PlanTest, TraceTimesEveryNode) {
-  const PartialBackend full({});
+  const ChangedBackend full = cpu_without({});
   auto traced = plan(full).value();
   Trace trace;
   run(*traced, "y", &trace);
@@ -193,7 +183,7 @@ TEST_F(PlanTest, TraceTimesEveryNode) {
 }
 
 TEST_F(PlanTest, BindNamesWhatIsMissing) {
-  const PartialBackend full({});
+  const ChangedBackend full = cpu_without({});
   auto unbound = plan(full).value();
   Bindings bindings;
   EXPECT_EQ(unbound->bind(bindings).code(), StatusCode::kOutOfMemory);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -12,20 +11,11 @@
 #include "core/checkpoint/safetensors.h"
 #include "core/engine/runner.h"
 #include "core/engine/score.h"
+#include "tests/harness/must.h"
 
 namespace tamis::model_tests {
 
 using TokenRows = std::vector<std::vector<std::int32_t>>;
-
-// Throws, which gtest reports as a failure of the running test, message included.
-template <class T>
-T must(Result<T> result) {
-  if (!result.ok()) throw std::runtime_error(result.status().message());
-  return std::move(result).value();
-}
-inline void must(const Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.message());
-}
 
 std::string fixture_path(const std::string& name);  // tests/fixtures/<name>
 std::string tiny_v32_path();
