@@ -52,4 +52,5 @@ inline constexpr ShaderModule kShaderModules[] = {
   # For tools that read the sources and not the library: scripts/lint.sh.
   add_custom_target(${target}_shaders DEPENDS ${outputs})
   add_dependencies(${target} ${target}_shaders)
+  add_dependencies(tamis_generated ${target}_shaders)
 endfunction()

@@ -97,10 +97,8 @@ check_tidy() {
   local commands=build/all/compile_commands.json file
   command -v clang-tidy-14 > /dev/null || { echo "clang-tidy-14 not found: scripts/deps.sh --test"; return 1; }
   [[ -f $commands ]] || cmake --preset all > /dev/null || return 1
-  # The one set of headers that the build writes, not CMake.
-  if grep -q '"file": ".*/backends/vulkan/' "$commands"; then
-    cmake --build build/all --target tamis_vulkan_shaders > /dev/null || return 1
-  fi
+  # Headers that the build writes, not CMake.
+  cmake --build build/all --target tamis_generated > /dev/null || return 1
   export tidy_deadline=$(($(date +%s) + tidy_seconds))
   changed_files | grep '\.cpp$' | while read -r file; do
     if [[ -f $file ]] && grep -q "\"file\": \".*/$file\"" "$commands"; then echo "$file"; fi
