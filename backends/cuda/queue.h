@@ -10,7 +10,7 @@
 
 namespace tamis::cuda {
 
-class CudaQueue final : public Queue {
+class CudaQueue final : public gpu::GpuQueue {
  public:
   static Result<std::unique_ptr<CudaQueue>> create(int device);
   ~CudaQueue() override;
@@ -28,9 +28,8 @@ class CudaQueue final : public Queue {
   Result<std::unique_ptr<Capture>> end_capture() override;
   Status replay(Capture& capture) override;
 
-  cudaStream_t stream() const { return stream_; }
-  // After a row's kernel launches: `error` is what the last of them returned.
-  Status launched(cudaError_t error);
+  Result<gpu::Stream> enter() override;
+  Status submitted(gpu::Error error, const char* what) override;
 
  private:
   struct CudaEvent final : Event {
@@ -50,11 +49,5 @@ class CudaQueue final : public Queue {
   cudaStream_t stream_ = nullptr;
   std::unique_ptr<CudaCapture> capturing_;
 };
-
-// Address of an operand, of a weight's stored piece, or of scratch memory.
-inline std::byte* address(const Buffer* buffer, std::int64_t offset) {
-  return buffer == nullptr ? nullptr : static_cast<const CudaBuffer*>(buffer)->address() + offset;
-}
-inline std::byte* address(const Tensor& tensor) { return address(tensor.buffer, tensor.offset); }
 
 }  // namespace tamis::cuda
