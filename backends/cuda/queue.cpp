@@ -28,22 +28,24 @@ Result<std::unique_ptr<CudaQueue>> CudaQueue::create(int device) {
 }
 
 CudaQueue::~CudaQueue() {
-  if (stream_ != nullptr) static_cast<void>(cudaStreamDestroy(stream_));
+  if (stream_ == nullptr) return;
+  static_cast<void>(cudaSetDevice(device_));
+  static_cast<void>(cudaStreamSynchronize(stream_));  // the staging memory goes next
+  static_cast<void>(cudaStreamDestroy(stream_));
 }
 
 // The runtime's current device is a property of the calling thread.
 Status CudaQueue::activate() const { return to_status(cudaSetDevice(device_), "cudaSetDevice"); }
 
 Status CudaQueue::upload(Buffer& dst, std::int64_t offset, std::span<const std::byte> src) {
+  if (capturing_ != nullptr) return invalid_argument("cuda: upload while capturing");
   TAMIS_RETURN_IF_ERROR(check_range("upload", dst, offset, static_cast<std::int64_t>(src.size())));
   TAMIS_RETURN_IF_ERROR(activate());
-  // From pageable memory the runtime copies to its own pinned buffer before it returns.
-  return to_status(
-      cudaMemcpyAsync(address(dst, offset), src.data(), src.size(), cudaMemcpyHostToDevice, stream_),
-      "upload");
+  return staging_.put(address(dst, offset), src, stream_);
 }
 
 Status CudaQueue::download(std::span<std::byte> dst, Buffer& src, std::int64_t offset) {
+  if (capturing_ != nullptr) return invalid_argument("cuda: download while capturing");
   TAMIS_RETURN_IF_ERROR(check_range("download", src, offset, static_cast<std::int64_t>(dst.size())));
   TAMIS_RETURN_IF_ERROR(activate());
   return to_status(

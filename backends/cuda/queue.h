@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backends/cuda/device.h"
+#include "backends/cuda/staging.h"
 #include "core/backend/kernel_table.h"
 
 namespace tamis::cuda {
@@ -47,6 +48,7 @@ class CudaQueue final : public gpu::GpuQueue {
 
   int device_;
   cudaStream_t stream_ = nullptr;
+  Staging staging_;
   std::unique_ptr<CudaCapture> capturing_;
 };
 
