@@ -29,6 +29,15 @@ class CudaQueue final : public gpu::GpuQueue {
   Result<std::unique_ptr<Capture>> end_capture() override;
   Status replay(Capture& capture) override;
 
+  // The stream to launch on, its device made the calling thread's; should that fail, the launch says so.
+  cudaStream_t stream() const {
+    static_cast<void>(cudaSetDevice(device_));
+    return stream_;
+  }
+  int multiprocessors() const { return multiprocessors_; }
+  // After a row's kernel launches: `error` is what the last of them returned.
+  Status launched(cudaError_t error) { return submitted(static_cast<gpu::Error>(error), "kernel launch"); }
+
   Result<gpu::Stream> enter() override;
   Status submitted(gpu::Error error, const char* what) override;
 
@@ -47,6 +56,7 @@ class CudaQueue final : public gpu::GpuQueue {
   Status activate() const;
 
   int device_;
+  int multiprocessors_ = 1;
   cudaStream_t stream_ = nullptr;
   Staging staging_;
   std::unique_ptr<CudaCapture> capturing_;

@@ -206,7 +206,7 @@ std::vector<PlannedWeight> device_weights(const Plan& plan) {
       const auto& value = plan.graph().value(node.operands[o]);
       const std::string& name = plan.graph().storage(value.storage).name;
       if (value.desc.rank < 2 || !seen.insert(name).second) continue;
-      weights.push_back({name, i, static_cast<std::int64_t>(weight_bytes(value.desc))});
+      weights.push_back({name, i, o, static_cast<std::int64_t>(weight_bytes(value.desc))});
     }
   }
   return weights;

@@ -20,7 +20,8 @@ using LoadProgress = std::function<void(std::int64_t done_bytes, std::int64_t to
 // takes up to 1.05 times as much.
 struct PlannedWeight {
   std::string name;
-  std::size_t node = 0;  // the first that reads it
+  std::size_t node = 0;     // the first that reads it
+  std::size_t operand = 0;  // of that node
   std::int64_t bytes = 0;
 };
 // Each once, in the plan's order.
