@@ -7,7 +7,8 @@
 namespace tamis::gpu {
 
 inline constexpr std::int64_t kMaxSlot = 0x7fffffff;  // slots are int32 on every device
-inline constexpr std::int64_t kLatentGroup = 128;     // latent values that share a scale
+inline constexpr int kLatentGroupLog2 = 7;            // latent values that share a scale: 128
+inline constexpr std::int64_t kLatentGroup = 1 << kLatentGroupLog2;
 
 // Slot of a position >= 0, or -1.
 __device__ inline std::int64_t paged_slot(const PageTable& table, std::int64_t sequence, std::int64_t position) {
@@ -44,9 +45,9 @@ __device__ inline float load_latent(const KvCache& cache, std::int64_t slot, std
     const auto* row = static_cast<const std::uint8_t*>(cache.data) + slot * cache.stride;
     const std::uint8_t* scales = row + cache.c;
     if (i < cache.c) {
-      return numeric::e4m3_to_float(row[i]) * load_f32(scales + i / kLatentGroup * 4, cache.aligned);
+      return numeric::e4m3_to_float(row[i]) * load_f32(scales + (i >> kLatentGroupLog2) * 4, cache.aligned);
     }
-    const std::uint8_t* rope = scales + (cache.c + kLatentGroup - 1) / kLatentGroup * 4 + (i - cache.c) * 2;
+    const std::uint8_t* rope = scales + ((cache.c + kLatentGroup - 1) >> kLatentGroupLog2) * 4 + (i - cache.c) * 2;
     return numeric::bf16_to_float(static_cast<std::uint16_t>(rope[0] | rope[1] << 8));
   }
 }
