@@ -46,7 +46,7 @@ struct PageTable {
 
 // The latent cache, in either format of KvFormat (core/ops/kv_store/kv_store.h).
 struct KvCache {
-  const void* data = nullptr;
+  void* data = nullptr;
   std::int64_t stride = 0;  // elements from slot to slot; packed: bytes
   std::int64_t slots = 0;
   std::int64_t c = 0;  // latent values of a row, then r rotated key values
