@@ -22,7 +22,7 @@ struct AttentionTile {
   alignas(16) float weights[kAttentionKeys][kAttentionRows];
   float k[kAttentionKeys][kAttentionDims + 1];
   float factors[kAttentionRows];
-  numeric::SoftmaxState states[kAttentionRows];
+  float tops[kAttentionRows], sums[kAttentionRows];  // the rows' states, at the end
 };
 
 // What a thread keeps from one block of keys to the next.
@@ -129,7 +129,10 @@ __device__ float output(const Attention<columns>& attention, int i, int row) {
 // The rows' states, for all threads to read. Called by all threads.
 template <int columns>
 __device__ void share_states(const Attention<columns>& attention, AttentionTile& tile) {
-  if (threadIdx.x % kAttentionKeys == 0) tile.states[threadIdx.x / kAttentionKeys] = attention.state;
+  if (threadIdx.x % kAttentionKeys == 0) {
+    tile.tops[threadIdx.x / kAttentionKeys] = attention.state.max;
+    tile.sums[threadIdx.x / kAttentionKeys] = attention.state.sum;
+  }
   __syncthreads();
 }
 

@@ -76,7 +76,7 @@ __device__ void store_rows(const LatentSource<element>& source, std::int64_t par
 #pragma unroll 1
   for (int r = 0; r < kAttentionRows && source.head + r < args.heads; ++r) {
     const std::int64_t row = source.token * args.heads + source.head + r, of_part = row * args.parts + part;
-    const numeric::SoftmaxState state = tile.states[r];
+    const numeric::SoftmaxState state{tile.tops[r], tile.sums[r]};
     const float* sink = args.sink == nullptr ? nullptr : args.sink + source.head + r;
     const RowResult result = row_result(state, sink);
     for (int i = 0; i < columns; ++i) {

@@ -88,7 +88,7 @@ __device__ void store_run(const MhaSource& source, const Attention<columns>& att
   share_states(attention, tile);
 #pragma unroll 1
   for (int r = 0; r < source.count; ++r) {
-    const RowResult result = row_result(tile.states[r], nullptr);
+    const RowResult result = row_result({tile.tops[r], tile.sums[r]}, nullptr);
     for (int i = 0; i < columns; ++i) {
       const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
       if (column >= source.columns) continue;
