@@ -8,7 +8,8 @@
 
 namespace tamis::gpu {
 
-inline constexpr std::int64_t kPartKeys = 64;  // at least, of a part: merging one costs about as much as a block of keys
+inline constexpr std::int64_t kPartKeys =
+    64;  // at least, of a part: merging one costs about as much as a block of keys
 inline constexpr std::int64_t kMostParts = 64;
 
 // Blocks of a call whose keys are not split.

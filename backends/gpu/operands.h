@@ -44,9 +44,7 @@ inline Vectors vectors_of(const Tensor& tensor) {
   return {data<std::byte>(tensor), tensor.desc.stride(0), tensor.desc.rank == 3 ? tensor.desc.stride(1) : 0,
           element_of(tensor.desc.dtype)};
 }
-inline std::int64_t heads_of(const Tensor& tensor) {
-  return tensor.desc.rank == 3 ? tensor.desc.dim(1) : 1;
-}
+inline std::int64_t heads_of(const Tensor& tensor) { return tensor.desc.rank == 3 ? tensor.desc.dim(1) : 1; }
 
 // Absent: no sequences.
 inline PageTable page_table_of(const Tensor& table, std::int64_t page_size) {

@@ -1,5 +1,5 @@
-// Online-softmax attention of a block of threads: up to 8 query rows over 32 keys at a time. A thread owns one
-// (row, key) pair of the scores, then up to kColumns columns of the output of all rows. The vectors pass
+// Online-softmax attention of a block of threads: up to 8 query rows over 32 keys at a time. A thread owns
+// one (row, key) pair of the scores, then up to kColumns columns of the output of all rows. The vectors pass
 // through local memory 64 dimensions at a time, so any width fits. 11 KB of local memory.
 //
 // A row's result depends on its own keys and their order alone: keys that it does not see have weight 0.
@@ -62,8 +62,9 @@ __device__ float attention_score(const Source& source, AttentionTile& tile) {
     for (int r = part; r < kAttentionRows; r += kParts) {
       tile.q[r][d - first] = d < source.dims ? source.query(r, d) : 0.0f;
     }
-#pragma unroll 2
-    for (int j = part; j < kAttentionKeys; j += kParts) {
+#pragma unroll
+    for (int i = 0; i < kAttentionKeys / kParts; ++i) {
+      const int j = part + i * kParts;
       tile.k[j][d - first] = d < source.dims && source.has(j) ? source.key(j, d) : 0.0f;
     }
     __syncthreads();
@@ -78,6 +79,34 @@ __device__ float attention_score(const Source& source, AttentionTile& tile) {
     }
   }
   return dot * source.scale;
+}
+
+// Weighted values of one block of keys. Some keys' values are read together, so that their latencies overlap;
+// of a key that no row sees they are 0 and not read.
+template <int columns, class Source>
+__device__ void add_values(const Source& source, const AttentionTile& tile, Attention<columns>& attention) {
+  constexpr int kTogether = 8 / columns;
+#pragma unroll 1
+  for (int first = 0; first < kAttentionKeys; first += kTogether) {
+    float values[columns][kTogether];
+    for (int i = 0; i < columns; ++i) {
+      const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
+      for (int j = 0; j < kTogether; ++j) {
+        const bool read = column < source.columns && source.has(first + j);
+        values[i][j] = read ? source.value(first + j, column) : 0.0f;
+      }
+    }
+    for (int j = 0; j < kTogether; ++j) {
+      const float4 low = *reinterpret_cast<const float4*>(&tile.weights[first + j][0]);
+      const float4 high = *reinterpret_cast<const float4*>(&tile.weights[first + j][4]);
+      const float weights[kAttentionRows] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+      for (int i = 0; i < columns; ++i) {
+        for (int r = 0; r < kAttentionRows; ++r) {
+          attention.out[i][r] = multiply_add(weights[r], values[i][j], attention.out[i][r]);
+        }
+      }
+    }
+  }
 }
 
 // Takes one block of keys in. Called by all threads.
@@ -101,21 +130,7 @@ __device__ void attend(const Source& source, AttentionTile& tile, Attention<colu
   for (int i = 0; i < columns; ++i) {
     for (int r = 0; r < kAttentionRows; ++r) attention.out[i][r] *= tile.factors[r];
   }
-#pragma unroll 1
-  for (int j = 0; j < kAttentionKeys; ++j) {
-    if (!source.has(j)) continue;
-    const float4 low = *reinterpret_cast<const float4*>(&tile.weights[j][0]);
-    const float4 high = *reinterpret_cast<const float4*>(&tile.weights[j][4]);
-    const float weights[kAttentionRows] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
-    for (int i = 0; i < columns; ++i) {
-      const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
-      if (column >= source.columns) continue;
-      const float value = source.value(j, column);
-      for (int r = 0; r < kAttentionRows; ++r) {
-        attention.out[i][r] = multiply_add(weights[r], value, attention.out[i][r]);
-      }
-    }
-  }
+  add_values(source, tile, attention);
 }
 
 // Of a row, the thread's i-th column. Constant indices keep the columns in registers.
@@ -136,7 +151,8 @@ __device__ void share_states(const Attention<columns>& attention, AttentionTile&
   __syncthreads();
 }
 
-// What a row's weighted values are multiplied with to become its output, and the row's lse. A sink joins both.
+// What a row's weighted values are multiplied with to become its output, and the row's lse. A sink joins
+// both.
 struct RowResult {
   float factor, lse;
 };

@@ -11,7 +11,8 @@ inline constexpr int kLatentGroupLog2 = 7;            // latent values that shar
 inline constexpr std::int64_t kLatentGroup = 1 << kLatentGroupLog2;
 
 // Slot of a position >= 0, or -1.
-__device__ inline std::int64_t paged_slot(const PageTable& table, std::int64_t sequence, std::int64_t position) {
+__device__ inline std::int64_t paged_slot(const PageTable& table, std::int64_t sequence,
+                                          std::int64_t position) {
   if (sequence < 0 || sequence >= table.sequences) return -1;
   std::int64_t index, offset;
   if (position <= kMaxSlot) {  // a division of 32 bits is several times cheaper
@@ -47,7 +48,8 @@ __device__ inline float load_latent(const KvCache& cache, std::int64_t slot, std
     if (i < cache.c) {
       return numeric::e4m3_to_float(row[i]) * load_f32(scales + (i >> kLatentGroupLog2) * 4, cache.aligned);
     }
-    const std::uint8_t* rope = scales + ((cache.c + kLatentGroup - 1) >> kLatentGroupLog2) * 4 + (i - cache.c) * 2;
+    const std::uint8_t* rope =
+        scales + ((cache.c + kLatentGroup - 1) >> kLatentGroupLog2) * 4 + (i - cache.c) * 2;
     return numeric::bf16_to_float(static_cast<std::uint16_t>(rope[0] | rope[1] << 8));
   }
 }

@@ -5,7 +5,8 @@
 
 namespace tamis::gpu {
 
-// A (token, head) over one part of its keys: weighted values, not yet divided, and the softmax state (max, sum).
+// A (token, head) over one part of its keys: weighted values, not yet divided, and the softmax state (max,
+// sum).
 struct LatentParts {
   float* values = nullptr;  // [tokens, heads, parts, c]
   float* states = nullptr;  // [tokens, heads, parts, 2]

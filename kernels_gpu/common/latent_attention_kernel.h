@@ -1,10 +1,10 @@
-// Attention over the latent cache: a block per token, 8 heads and part of the keys. FLOPs 2 (2 C + R) a (head,
-// key); a cache row is read twice by each group of 8 heads, the second time and by the other groups from the
-// cache behind memory. Bound by local memory (the scores) and by decoding the rows: about 5 instructions a
-// product at C 512, R 64 in FP8. 11 KB of local memory. Not measured on a card.
+// Attention over the latent cache: a block per token, 8 heads and part of the keys. FLOPs 2 (2 C + R) a
+// (head, key); a cache row is read twice by each group of 8 heads, the second time and by the other groups
+// from the cache behind memory. Bound by local memory (the scores) and by decoding the rows: about 5
+// instructions a product at C 512, R 64 in FP8. 11 KB of local memory. Not measured on a card.
 //
-// A Keys type says which slots a token attends to: count(args, t) entries, of which at(args, t, i) is the slot
-// of one, -1 for none.
+// A Keys type says which slots a token attends to: count(args, t) entries, of which at(args, t, i) is the
+// slot of one, -1 for none.
 #pragma once
 
 #include "kernels_gpu/common/attention.h"
@@ -158,7 +158,8 @@ void launch_latent_blocks(const LatentAttention& args, Stream stream) {
   constexpr std::int64_t kWidth = columns * kAttentionThreads;
   const dim3 grid(grid_of(args.tokens * groups), static_cast<unsigned>(args.parts),
                   static_cast<unsigned>((args.cache.c + kWidth - 1) / kWidth));
-  TAMIS_LAUNCH((latent_attention_kernel<Keys, columns, element>), grid, dim3(kAttentionThreads), 0, stream, args);
+  TAMIS_LAUNCH((latent_attention_kernel<Keys, columns, element>), grid, dim3(kAttentionThreads), 0, stream,
+               args);
 }
 
 template <class Keys, Element element>

@@ -52,7 +52,7 @@ struct KvCache {
   std::int64_t c = 0;  // latent values of a row, then r rotated key values
   std::int64_t r = 0;
   Element element = Element::kF32;  // kE4M3: packed
-  bool aligned = false;             // packed: scales lie at multiples of 4 bytes, rope values at multiples of 2
+  bool aligned = false;  // packed: scales lie at multiples of 4 bytes, rope values at multiples of 2
 };
 
 // The index cache, in either format of IndexFormat (core/ops/index_k_store/index_k_store.h).

@@ -3,12 +3,12 @@
 //
 // Three histograms (11, 11 and 10 bits, high bits first) in local memory narrow the key of rank k down to all
 // its bits; a last pass in ascending order takes every better key and, of the equal ones, the first that
-// still fit, which is the tie order of topk_select's contract. Counts are integers, so the order in which lanes
-// add to them does not matter. Items are read four times. 8 KB of local memory.
+// still fit, which is the tie order of topk_select's contract. Counts are integers, so the order in which
+// lanes add to them does not matter. Items are read four times. 8 KB of local memory.
 //
-// Row: `n` items, score(i) of one; in the last pass item(i) reads what take(place, item) puts to its place, of
-// the chosen in ascending order. Places never pass the item's own number, and an item is read before any later
-// one is put: a row may be narrowed in place.
+// Row: `n` items, score(i) of one; in the last pass item(i) reads what take(place, item) puts to its place,
+// of the chosen in ascending order. Places never pass the item's own number, and an item is read before any
+// later one is put: a row may be narrowed in place.
 #pragma once
 
 #include "core/numeric/sortable_key.h"
@@ -30,7 +30,9 @@ struct Threshold {
 struct Digit {
   int shift, bits;
 };
-__device__ inline Digit digit_of(int round) { return {round == 0 ? 21 : round == 1 ? 10 : 0, round == 2 ? 10 : 11}; }
+__device__ inline Digit digit_of(int round) {
+  return {round == 0 ? 21 : round == 1 ? 10 : 0, round == 2 ? 10 : 11};
+}
 
 template <class Row>
 __device__ void count_digits(const Row& row, const Threshold& threshold, Digit digit, unsigned* counts) {

@@ -1,5 +1,5 @@
-// Rotating pairs of a vector by a position, as the contract of rope says (core/ops/rope/rope.h). Shared by rope
-// and the composites that begin with it.
+// Rotating pairs of a vector by a position, as the contract of rope says (core/ops/rope/rope.h). Shared by
+// rope and the composites that begin with it.
 #pragma once
 
 #include "kernels_gpu/common/elements.h"

@@ -1,5 +1,5 @@
-// dense_mla: attention over all positions that a token sees of its paged sequence. How it is laid out and what
-// bounds it: kernels_gpu/common/latent_attention_kernel.h. Tokens do not share the keys they load.
+// dense_mla: attention over all positions that a token sees of its paged sequence. How it is laid out and
+// what bounds it: kernels_gpu/common/latent_attention_kernel.h. Tokens do not share the keys they load.
 #include "kernels_gpu/common/latent_attention_kernel.h"
 #include "kernels_gpu/dense_mla/launch.h"
 
@@ -8,7 +8,8 @@ namespace {
 
 struct PagedKeys {
   __device__ static std::int64_t count(const LatentAttention& args, std::int64_t t) {
-    const std::int64_t seen = args.ke.data[t * args.ke.stride], most = args.table.width * args.table.page_size;
+    const std::int64_t seen = args.ke.data[t * args.ke.stride],
+                       most = args.table.width * args.table.page_size;
     return seen < 0 ? 0 : seen < most ? seen : most;
   }
   __device__ static std::int64_t at(const LatentAttention& args, std::int64_t t, std::int64_t i) {

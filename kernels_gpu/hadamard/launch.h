@@ -13,8 +13,8 @@ struct Hadamard {
   std::int64_t tokens = 0;
   std::int64_t heads = 0;
   std::int64_t width = 0;
-  float factor = 1;              // 1 / sqrt(width)
-  float* workspace = nullptr;    // [kHadamardBlocks, width] of vectors that local memory does not hold
+  float factor = 1;            // 1 / sqrt(width)
+  float* workspace = nullptr;  // [kHadamardBlocks, width] of vectors that local memory does not hold
 };
 Error launch_hadamard(const Hadamard& args, Stream stream);
 

@@ -1,7 +1,7 @@
-// indexer_prepare: a block takes 512 values, four vectors of 128, of a token's query heads and its key through
-// all steps in local memory: pairs turned, butterflies, then a wave per vector finds its scale and encodes it.
-// One launch for seven ops, one pass over memory; bound by the barriers of the butterflies. Up to 32 KB of
-// local memory. Not measured on a card.
+// indexer_prepare: a block takes 512 values, four vectors of 128, of a token's query heads and its key
+// through all steps in local memory: pairs turned, butterflies, then a wave per vector finds its scale and
+// encodes it. One launch for seven ops, one pass over memory; bound by the barriers of the butterflies. Up to
+// 32 KB of local memory. Not measured on a card.
 #include "kernels_gpu/common/butterflies.h"
 #include "kernels_gpu/common/caches.h"
 #include "kernels_gpu/common/rotary.h"
@@ -23,7 +23,8 @@ struct Batch {
   __device__ Element element(std::int64_t v) const { return is_key(v) ? args.k.element : args.q.element; }
   __device__ float load(std::int64_t v, std::int64_t i) const {
     if (is_key(v)) return load_element(args.k, token, i);
-    return load_element(args.q.element, args.q.data, token * args.q.stride + (first + v) * args.q.head_stride + i);
+    return load_element(args.q.element, args.q.data,
+                        token * args.q.stride + (first + v) * args.q.head_stride + i);
   }
 };
 

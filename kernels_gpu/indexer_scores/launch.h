@@ -18,8 +18,8 @@ struct IndexerScores {
   Ints sequence, ks, ke;  // ks.data null: 0
   std::int64_t heads = 0;
   std::int64_t max_keys = 0;
-  // A launch scores columns [first_key, first_key + keys_count) of tokens [first_token, first_token + tokens);
-  // `scores` is the score of the first. Tokens that see fewer than min_keys keys are passed over.
+  // A launch scores columns [first_key, first_key + keys_count) of tokens [first_token, first_token +
+  // tokens); `scores` is the score of the first. Tokens that see fewer than min_keys keys are passed over.
   std::int64_t first_token = 0, tokens = 0;
   std::int64_t first_key = 0, keys_count = 0;
   std::int64_t min_keys = 0;

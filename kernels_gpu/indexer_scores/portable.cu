@@ -45,8 +45,8 @@ __device__ Visible visible_keys(const IndexerScores& args, std::int64_t t) {
 }
 
 // By one thread a key.
-__device__ void find_key(const IndexerScores& args, std::int64_t t, const Visible& seen, std::int64_t position,
-                         int j, Tile& tile) {
+__device__ void find_key(const IndexerScores& args, std::int64_t t, const Visible& seen,
+                         std::int64_t position, int j, Tile& tile) {
   std::int64_t slot = -1;
   if (position >= seen.first && position < seen.last) {
     slot = position;
@@ -69,21 +69,33 @@ __device__ void find_key(const IndexerScores& args, std::int64_t t, const Visibl
   if (args.keys.element == Element::kE4M3) memcpy(&tile.key_scales[j], index_scale_at(args.keys, slot), 4);
 }
 
+template <Element element>
 __device__ void load_queries(const IndexerScores& args, std::int64_t t, std::int64_t head, std::int64_t dim,
                              Tile& tile) {
   const int d = static_cast<int>(threadIdx.x) % kDims;
-#pragma unroll 1
+#pragma unroll 4
   for (int h = static_cast<int>(threadIdx.x) / kDims; h < kHeads; h += kThreads / kDims) {
     const bool inside = head + h < args.heads && dim + d < args.keys.dim;
-    tile.q[d][h] = inside ? load_element(args.q.element, args.q.data,
-                                         t * args.q.stride + (head + h) * args.q.head_stride + dim + d)
-                          : 0.0f;
+    const std::int64_t at = t * args.q.stride + (head + h) * args.q.head_stride + dim + d;
+    tile.q[d][h] = inside ? load_element<element>(args.q.data, at) : 0.0f;
+  }
+}
+
+// A switch outside the loop, whose loads then overlap.
+__device__ void load_queries(const IndexerScores& args, std::int64_t t, std::int64_t head, std::int64_t dim,
+                             Tile& tile) {
+  switch (args.q.element) {
+    case Element::kF32: return load_queries<Element::kF32>(args, t, head, dim, tile);
+    case Element::kBF16: return load_queries<Element::kBF16>(args, t, head, dim, tile);
+    case Element::kF16: return load_queries<Element::kF16>(args, t, head, dim, tile);
+    case Element::kE4M3: return load_queries<Element::kE4M3>(args, t, head, dim, tile);
   }
 }
 
 template <Element element>
 __device__ void load_keys(const IndexerScores& args, std::int64_t dim, Tile& tile) {
   const int d = static_cast<int>(threadIdx.x) % kDims;
+#pragma unroll 4
   for (int j = static_cast<int>(threadIdx.x) / kDims; j < kKeys; j += kThreads / kDims) {
     const bool inside = tile.keys[j] >= 0 && dim + d < args.keys.dim;
     tile.k[d][j] = inside ? load_element<element>(args.keys.data, tile.keys[j] + dim + d) : 0.0f;

@@ -1,8 +1,8 @@
 // indexer_topk: a block per token narrows the best so far and a chunk of new scores to the k best
-// (kernels_gpu/common/radix_select.h). The best so far stand in ascending order before the chunk, so ties go to
-// the lower position, and they are narrowed in place. Reads k + chunk scores four times, from the cache behind
-// memory: bound by it, and for few tokens by the barriers of the last pass. 8 KB of local memory. Not measured
-// on a card.
+// (kernels_gpu/common/radix_select.h). The best so far stand in ascending order before the chunk, so ties go
+// to the lower position, and they are narrowed in place. Reads k + chunk scores four times, from the cache
+// behind memory: bound by it, and for few tokens by the barriers of the last pass. 8 KB of local memory. Not
+// measured on a card.
 #include "kernels_gpu/common/caches.h"
 #include "kernels_gpu/common/radix_select.h"
 #include "kernels_gpu/indexer_topk/launch.h"
@@ -39,7 +39,8 @@ __device__ void finish(const KeepBest& args, std::int64_t t, std::int64_t chosen
   __syncthreads();
   std::int32_t* idx = args.idx.data + t * args.idx.stride;
   std::int32_t* slots = args.slots.data + t * args.slots.stride;
-  const std::int64_t sequence = args.sequence.data != nullptr ? args.sequence.data[t * args.sequence.stride] : 0;
+  const std::int64_t sequence =
+      args.sequence.data != nullptr ? args.sequence.data[t * args.sequence.stride] : 0;
   for (std::int64_t i = threadIdx.x; i < args.k; i += blockDim.x) {
     if (i >= chosen) idx[i] = -1;
     slots[i] = i < chosen ? static_cast<std::int32_t>(paged_slot(args.table, sequence, idx[i])) : -1;
@@ -63,12 +64,9 @@ __global__ void __launch_bounds__(1024) keep_best_kernel(KeepBest args) {
     if (args.first_key >= seen) continue;
     const std::int64_t kept = args.first_key < args.k ? args.first_key : args.k;
     const std::int64_t left = seen - args.first_key, fresh = left < args.keys_count ? left : args.keys_count;
-    const Candidates candidates{args.best + row * args.k,
-                                idx,
-                                kept,
-                                args.scores + row * args.scores_stride,
-                                args.first_key,
-                                kept + fresh};
+    const Candidates candidates{
+        args.best + row * args.k, idx,         kept, args.scores + row * args.scores_stride,
+        args.first_key,           kept + fresh};
     if (candidates.n > args.k) {
       select_best(candidates, args.k, counts);
     } else {

@@ -6,8 +6,8 @@
 
 namespace tamis::gpu {
 
-// Takes the scores of keys [first_key, first_key + keys_count) of some tokens into the best so far, which lie in
-// `idx` and `best`; tokens that see no key behind the chunk get their final outputs.
+// Takes the scores of keys [first_key, first_key + keys_count) of some tokens into the best so far, which lie
+// in `idx` and `best`; tokens that see no key behind the chunk get their final outputs.
 struct KeepBest {
   const float* scores = nullptr;  // of first_token and first_key
   std::int64_t scores_stride = 0;

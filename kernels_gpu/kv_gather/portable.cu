@@ -1,6 +1,6 @@
-// kv_gather: a wave per output row, which finds the row's sequence by summing the lengths and copies one cache
-// row. Bytes: `total` cache rows read, as many output rows written (1728 bytes a row from packed FP8 to bf16 at
-// C 512, R 64): bound by memory. Not measured on a card.
+// kv_gather: a wave per output row, which finds the row's sequence by summing the lengths and copies one
+// cache row. Bytes: `total` cache rows read, as many output rows written (1728 bytes a row from packed FP8 to
+// bf16 at C 512, R 64): bound by memory. Not measured on a card.
 #include "kernels_gpu/common/caches.h"
 #include "kernels_gpu/common/sequences.h"
 #include "kernels_gpu/kv_gather/launch.h"

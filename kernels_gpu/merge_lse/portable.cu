@@ -1,5 +1,5 @@
-// merge_lse: a wave per (token, head). a and b read, out written: bound by memory, 6 D bytes a row in bf16. Not
-// measured on a card.
+// merge_lse: a wave per (token, head). a and b read, out written: bound by memory, 6 D bytes a row in bf16.
+// Not measured on a card.
 #include "core/numeric/online_softmax.h"
 #include "kernels_gpu/common/elements.h"
 #include "kernels_gpu/common/wave.h"

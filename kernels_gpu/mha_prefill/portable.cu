@@ -1,7 +1,7 @@
-// mha_prefill: a block per head and 8 neighbouring tokens, which share the keys they load as far as they are of
-// one sequence. FLOPs 2 (dn + R + dv) a (token, head, key); keys and values are read once per 8 tokens, mostly
-// from the cache behind memory. Bound by local memory, as its scores take a load per product. 11 KB of local
-// memory. Not measured on a card.
+// mha_prefill: a block per head and 8 neighbouring tokens, which share the keys they load as far as they are
+// of one sequence. FLOPs 2 (dn + R + dv) a (token, head, key); keys and values are read once per 8 tokens,
+// mostly from the cache behind memory. Bound by local memory, as its scores take a load per product. 11 KB of
+// local memory. Not measured on a card.
 //
 // Blocks of keys begin at multiples of 32 of the sequence, whatever the tokens, so that a token's result does
 // not depend on its neighbours.
@@ -17,7 +17,19 @@ struct MhaTile {
   std::int64_t seen[kAttentionRows];  // keys that each token of the run sees
 };
 
+// How keys and values are stored: all alike, or (kMixed) each as it says.
+enum class Stored { kF32, kBF16, kF16, kMixed };
+
+template <Stored stored>
+__device__ float load_key(Element element, const void* data, std::int64_t i) {
+  if constexpr (stored == Stored::kF32) return load_element<Element::kF32>(data, i);
+  if constexpr (stored == Stored::kBF16) return load_element<Element::kBF16>(data, i);
+  if constexpr (stored == Stored::kF16) return load_element<Element::kF16>(data, i);
+  return load_element(element, data, i);
+}
+
 // Tokens [token, token + count) of one sequence, and the keys from `block` on.
+template <Stored stored>
 struct MhaSource {
   const MhaPrefill& args;
   const MhaTile& tile;
@@ -48,10 +60,17 @@ struct MhaSource {
                          : element(args.q_rope, token + row, head, d - args.nope);
   }
   __device__ float key(int j, int d) const {
-    return d < args.nope ? element(args.k_nope, start + block + j, head, d)
-                         : load_element(args.k_rope, start + block + j, d - args.nope);
+    const std::int64_t row = start + block + j;
+    const bool nope = d < args.nope;
+    return load_key<stored>(nope ? args.k_nope.element : args.k_rope.element,
+                            nope ? args.k_nope.data : args.k_rope.data,
+                            nope ? row * args.k_nope.stride + head * args.k_nope.head_stride + d
+                                 : row * args.k_rope.stride + d - args.nope);
   }
-  __device__ float value(int j, int c) const { return element(args.v, start + block + j, head, c); }
+  __device__ float value(int j, int c) const {
+    return load_key<stored>(args.v.element, args.v.data,
+                            (start + block + j) * args.v.stride + head * args.v.head_stride + c);
+  }
   __device__ bool has(int j) const { return block + j < end; }
   __device__ bool sees(int row, int j) const { return block + j < tile.seen[row]; }
 };
@@ -61,7 +80,8 @@ __device__ std::int64_t sequence_of(const MhaPrefill& args, std::int64_t t) {
 }
 
 // Makes the run that begins at token `first` and ends with its sequence or at `last`. Called by all threads.
-__device__ void begin_run(MhaSource& source, MhaTile& tile, std::int64_t first, std::int64_t last) {
+template <Stored stored>
+__device__ void begin_run(MhaSource<stored>& source, MhaTile& tile, std::int64_t first, std::int64_t last) {
   const MhaPrefill& args = source.args;
   const std::int64_t sequence = sequence_of(args, first);
   source.token = first;
@@ -82,8 +102,9 @@ __device__ void begin_run(MhaSource& source, MhaTile& tile, std::int64_t first, 
   for (int r = 0; r < kAttentionRows; ++r) source.end = tile.seen[r] > source.end ? tile.seen[r] : source.end;
 }
 
-template <int columns>
-__device__ void store_run(const MhaSource& source, const Attention<columns>& attention, AttentionTile& tile) {
+template <int columns, Stored stored>
+__device__ void store_run(const MhaSource<stored>& source, const Attention<columns>& attention,
+                          AttentionTile& tile) {
   const MhaPrefill& args = source.args;
   share_states(attention, tile);
 #pragma unroll 1
@@ -103,11 +124,11 @@ __device__ void store_run(const MhaSource& source, const Attention<columns>& att
 }
 
 // Grid: (block of tokens, head) along x, blocks of columns along z.
-template <int columns>
+template <int columns, Stored stored>
 __global__ void __launch_bounds__(kAttentionThreads) mha_prefill_kernel(MhaPrefill args) {
   __shared__ MhaTile tile;
   const std::int64_t blocks = (args.tokens + kAttentionRows - 1) / kAttentionRows;
-  MhaSource source(args, tile);
+  MhaSource<stored> source(args, tile);
   source.first_column = static_cast<int>(blockIdx.z) * columns * kAttentionThreads;
   for (std::int64_t item = blockIdx.x; item < blocks * args.heads; item += gridDim.x) {
     const std::int64_t first = item / args.heads * kAttentionRows;
@@ -124,22 +145,35 @@ __global__ void __launch_bounds__(kAttentionThreads) mha_prefill_kernel(MhaPrefi
   }
 }
 
-template <int columns>
+template <int columns, Stored stored>
 void launch_blocks(const MhaPrefill& args, Stream stream) {
   const std::int64_t blocks = (args.tokens + kAttentionRows - 1) / kAttentionRows;
   constexpr std::int64_t kWidth = columns * kAttentionThreads;
   const dim3 grid(grid_of(blocks * args.heads), 1, static_cast<unsigned>((args.value + kWidth - 1) / kWidth));
-  TAMIS_LAUNCH(mha_prefill_kernel<columns>, grid, dim3(kAttentionThreads), 0, stream, args);
+  TAMIS_LAUNCH((mha_prefill_kernel<columns, stored>), grid, dim3(kAttentionThreads), 0, stream, args);
+}
+
+template <Stored stored>
+void launch_columns(const MhaPrefill& args, Stream stream) {
+  if (args.value <= kAttentionThreads) return launch_blocks<1, stored>(args, stream);
+  launch_blocks<2, stored>(args, stream);
+}
+
+Stored stored_as(const MhaPrefill& args) {
+  const Element element = args.v.element;
+  if (args.k_nope.element != element || args.k_rope.element != element) return Stored::kMixed;
+  return element == Element::kF32 ? Stored::kF32 : element == Element::kBF16 ? Stored::kBF16 : Stored::kF16;
 }
 
 }  // namespace
 
 Error launch_mha_prefill(const MhaPrefill& args, Stream stream) {
   if (args.tokens == 0 || args.heads == 0) return kNoError;
-  if (args.value <= kAttentionThreads) {
-    launch_blocks<1>(args, stream);
-  } else {
-    launch_blocks<2>(args, stream);
+  switch (stored_as(args)) {
+    case Stored::kF32: launch_columns<Stored::kF32>(args, stream); break;
+    case Stored::kBF16: launch_columns<Stored::kBF16>(args, stream); break;
+    case Stored::kF16: launch_columns<Stored::kF16>(args, stream); break;
+    case Stored::kMixed: launch_columns<Stored::kMixed>(args, stream); break;
   }
   return launch_error();
 }

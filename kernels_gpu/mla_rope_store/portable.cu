@@ -1,6 +1,7 @@
 // mla_rope_store: for each token, blocks that rotate 16 query heads each, and one that normalises the latent,
-// rotates the key part and encodes both to the cache row. One launch for four ops; each input is read once, the
-// latent three times, from the cache. Bound by memory, at few tokens by the launch. Not measured on a card.
+// rotates the key part and encodes both to the cache row. One launch for four ops; each input is read once,
+// the latent three times, from the cache. Bound by memory, at few tokens by the launch. Not measured on a
+// card.
 #include "kernels_gpu/common/caches.h"
 #include "kernels_gpu/common/rotary.h"
 #include "kernels_gpu/common/wave.h"
@@ -11,7 +12,8 @@ namespace {
 
 constexpr int kThreads = 128;
 
-// The latent and the key part of one token, each value rounded to the dtype of kv_a, as the plain ops leave it.
+// The latent and the key part of one token, each value rounded to the dtype of kv_a, as the plain ops leave
+// it.
 struct Key {
   const MlaRopeStore& args;
   std::int64_t token;
@@ -21,10 +23,11 @@ struct Key {
     return rounded(args.kv.element, load_element(args.kv, token, i) * factor * args.norm_weight[i]);
   }
   __device__ Pair rope(std::int64_t pair) const {
-    const Turn turn =
-        turn_of(args.q.positions.data[token * args.q.positions.stride], args.q.inv_freq[pair], args.q.magnitude);
+    const Turn turn = turn_of(args.q.positions.data[token * args.q.positions.stride], args.q.inv_freq[pair],
+                              args.q.magnitude);
     const std::int64_t at = args.cache.c + 2 * pair;
-    const Pair turned = rotated({load_element(args.kv, token, at), load_element(args.kv, token, at + 1)}, turn);
+    const Pair turned =
+        rotated({load_element(args.kv, token, at), load_element(args.kv, token, at + 1)}, turn);
     return {rounded(args.kv.element, turned.a), rounded(args.kv.element, turned.b)};
   }
 };

@@ -26,7 +26,8 @@ __global__ void __launch_bounds__(kThreads) quantize_group_kernel(QuantizeGroup 
       amax = magnitude > amax ? magnitude : amax;  // NaN is passed over
     }
     const float scale = numeric::activation_scale(wave_reduce<Max>(amax), args.pow2);
-    auto* codes = static_cast<std::uint8_t*>(args.codes.data) + t * args.codes.stride + h * args.codes.head_stride;
+    auto* codes =
+        static_cast<std::uint8_t*>(args.codes.data) + t * args.codes.stride + h * args.codes.head_stride;
 #pragma unroll 1
     for (std::int64_t i = begin + lane_id(); i < end; i += wave_size()) {
       codes[i] = scaled_code(load_element(args.x.element, args.x.data, x + i), scale);

@@ -1,6 +1,6 @@
-// rope: a block per token and up to 16 heads. A thread takes one pair through the block's heads, so that a sine
-// and a cosine serve several of them; then the block copies what does not rotate. 3 FLOPs an element: bound by
-// memory, at few heads by the sines. Not measured on a card.
+// rope: a block per token and up to 16 heads. A thread takes one pair through the block's heads, so that a
+// sine and a cosine serve several of them; then the block copies what does not rotate. 3 FLOPs an element:
+// bound by memory, at few heads by the sines. Not measured on a card.
 #include "kernels_gpu/common/elements.h"
 #include "kernels_gpu/common/rotary.h"
 #include "kernels_gpu/rope/launch.h"
@@ -16,9 +16,9 @@ __device__ void copy_heads(const Rope& args, const RopeHeads& heads) {
   for (std::int64_t i = threadIdx.x; i < (heads.last - heads.first) * rest; i += kThreads) {
     const std::int64_t h = heads.first + i / rest, column = i % rest;
     const std::int64_t at = column < args.begin ? column : column + 2 * args.half;
-    store_element(args.y.element, args.y.data, heads.token * args.y.stride + h * args.y.head_stride + at,
-                  load_element(args.x.element, args.x.data,
-                               heads.token * args.x.stride + h * args.x.head_stride + at));
+    store_element(
+        args.y.element, args.y.data, heads.token * args.y.stride + h * args.y.head_stride + at,
+        load_element(args.x.element, args.x.data, heads.token * args.x.stride + h * args.x.head_stride + at));
   }
 }
 

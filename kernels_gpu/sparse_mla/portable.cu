@@ -8,7 +8,8 @@ namespace {
 
 struct ListedKeys {
   __device__ static std::int64_t count(const LatentAttention& args, std::int64_t t) {
-    const std::int64_t length = args.length.data != nullptr ? args.length.data[t * args.length.stride] : args.k;
+    const std::int64_t length =
+        args.length.data != nullptr ? args.length.data[t * args.length.stride] : args.k;
     return length < 0 ? 0 : length < args.k ? length : args.k;
   }
   __device__ static std::int64_t at(const LatentAttention& args, std::int64_t t, std::int64_t i) {

@@ -1,6 +1,6 @@
-// topk_select: a block per row selects the k best (kernels_gpu/common/radix_select.h). A row is read four times:
-// bound by the cache behind memory for long rows, by the barriers of the last pass for short ones. 8 KB of local
-// memory. Not measured on a card.
+// topk_select: a block per row selects the k best (kernels_gpu/common/radix_select.h). A row is read four
+// times: bound by the cache behind memory for long rows, by the barriers of the last pass for short ones. 8
+// KB of local memory. Not measured on a card.
 #include "kernels_gpu/common/radix_select.h"
 #include "kernels_gpu/topk_select/launch.h"
 

@@ -1,6 +1,6 @@
-// Portable row of indexer_topk on CUDA and HIP: the kernel of indexer_scores on a chunk of keys of some tokens,
-// then one that keeps the best of it, and so on. Memory and the number of launches that wait for each other do
-// not grow with the keys a token may see beyond a chunk.
+// Portable row of indexer_topk on CUDA and HIP: the kernel of indexer_scores on a chunk of keys of some
+// tokens, then one that keeps the best of it, and so on. Memory and the number of launches that wait for each
+// other do not grow with the keys a token may see beyond a chunk.
 #include "core/ops/indexer_topk/indexer_topk.h"
 
 #include <algorithm>
