@@ -89,18 +89,23 @@ __device__ void add_values(const Source& source, const AttentionTile& tile, Atte
 #pragma unroll 1
   for (int first = 0; first < kAttentionKeys; first += kTogether) {
     float values[columns][kTogether];
+#pragma unroll
     for (int i = 0; i < columns; ++i) {
       const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
+#pragma unroll
       for (int j = 0; j < kTogether; ++j) {
         const bool read = column < source.columns && source.has(first + j);
         values[i][j] = read ? source.value(first + j, column) : 0.0f;
       }
     }
+#pragma unroll
     for (int j = 0; j < kTogether; ++j) {
       const float4 low = *reinterpret_cast<const float4*>(&tile.weights[first + j][0]);
       const float4 high = *reinterpret_cast<const float4*>(&tile.weights[first + j][4]);
       const float weights[kAttentionRows] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+#pragma unroll
       for (int i = 0; i < columns; ++i) {
+#pragma unroll
         for (int r = 0; r < kAttentionRows; ++r) {
           attention.out[i][r] = multiply_add(weights[r], values[i][j], attention.out[i][r]);
         }
@@ -127,18 +132,25 @@ __device__ void attend(const Source& source, AttentionTile& tile, Attention<colu
   tile.weights[key][row] = weight;
   if (key == 0) tile.factors[row] = factor;
   __syncthreads();
+#pragma unroll
   for (int i = 0; i < columns; ++i) {
+#pragma unroll
     for (int r = 0; r < kAttentionRows; ++r) attention.out[i][r] *= tile.factors[r];
   }
   add_values(source, tile, attention);
 }
 
-// Of a row, the thread's i-th column. Constant indices keep the columns in registers.
+// A column of all rows to where a loop over rows can find it: registers have no index. Each thread reads what
+// it put itself.
 template <int columns>
-__device__ float output(const Attention<columns>& attention, int i, int row) {
-  float value = attention.out[i][0];
-  for (int r = 1; r < kAttentionRows; ++r) value = r == row ? attention.out[i][r] : value;
-  return value;
+__device__ void put_column(const Attention<columns>& attention, int i, AttentionTile& tile) {
+  static_assert(sizeof(tile.k) >= sizeof(float) * kAttentionRows * kAttentionThreads);
+  float* values = &tile.k[0][0] + threadIdx.x;
+#pragma unroll
+  for (int r = 0; r < kAttentionRows; ++r) values[r * kAttentionThreads] = attention.out[i][r];
+}
+__device__ inline float column_of(const AttentionTile& tile, int row) {
+  return (&tile.k[0][0])[row * kAttentionThreads + static_cast<int>(threadIdx.x)];
 }
 
 // The rows' states, for all threads to read. Called by all threads.

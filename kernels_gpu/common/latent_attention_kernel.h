@@ -68,38 +68,45 @@ __device__ void attend_entries(const LatentSource<element>& source, std::int64_t
   }
 }
 
-template <int columns, Element element>
-__device__ void store_rows(const LatentSource<element>& source, std::int64_t part,
-                           const Attention<columns>& attention, AttentionTile& tile) {
+// The i-th column of every row, final or of a part.
+template <Element element>
+__device__ void store_column(const LatentSource<element>& source, std::int64_t part, int i,
+                             const AttentionTile& tile) {
   const LatentAttention& args = source.args;
-  share_states(attention, tile);
+  const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
+  if (column >= source.columns) return;
 #pragma unroll 1
   for (int r = 0; r < kAttentionRows && source.head + r < args.heads; ++r) {
-    const std::int64_t row = source.token * args.heads + source.head + r, of_part = row * args.parts + part;
-    const numeric::SoftmaxState state{tile.tops[r], tile.sums[r]};
-    const float* sink = args.sink == nullptr ? nullptr : args.sink + source.head + r;
-    const RowResult result = row_result(state, sink);
-    for (int i = 0; i < columns; ++i) {
-      const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
-      if (column >= source.columns) continue;
-      const float value = output(attention, i, r);
-      if (args.parts > 1) {
-        args.part.values[of_part * source.columns + column] = value;
-      } else {
-        const std::int64_t at =
-            source.token * args.out.stride + (source.head + r) * args.out.head_stride + column;
-        store_element(args.out.element, args.out.data, at, value * result.factor);
-      }
-    }
-    if (source.first_column != 0 || threadIdx.x != 0) continue;
+    const std::int64_t row = source.token * args.heads + source.head + r;
     if (args.parts > 1) {
-      args.part.states[of_part * 2] = state.max;
-      args.part.states[of_part * 2 + 1] = state.sum;
-    } else {
-      args.lse[row] = result.lse;
-      if (args.max_logits != nullptr) args.max_logits[row] = state.max;
+      args.part.values[(row * args.parts + part) * source.columns + column] = column_of(tile, r);
+      continue;
     }
+    const float* sink = args.sink == nullptr ? nullptr : args.sink + source.head + r;
+    const RowResult result = row_result({tile.tops[r], tile.sums[r]}, sink);
+    const std::int64_t at =
+        source.token * args.out.stride + (source.head + r) * args.out.head_stride + column;
+    store_element(args.out.element, args.out.data, at, column_of(tile, r) * result.factor);
   }
+}
+
+// What there is one of per row, by a thread a row.
+template <Element element>
+__device__ void store_states(const LatentSource<element>& source, std::int64_t part,
+                             const AttentionTile& tile) {
+  const LatentAttention& args = source.args;
+  const auto r = static_cast<int>(threadIdx.x);
+  if (source.first_column != 0 || r >= kAttentionRows || source.head + r >= args.heads) return;
+  const std::int64_t row = source.token * args.heads + source.head + r;
+  if (args.parts > 1) {
+    float* states = args.part.states + (row * args.parts + part) * 2;
+    states[0] = tile.tops[r];
+    states[1] = tile.sums[r];
+    return;
+  }
+  const float* sink = args.sink == nullptr ? nullptr : args.sink + source.head + r;
+  args.lse[row] = row_result({tile.tops[r], tile.sums[r]}, sink).lse;
+  if (args.max_logits != nullptr) args.max_logits[row] = tile.tops[r];
 }
 
 // Grid: (token, group of heads) along x, parts along y, blocks of columns along z.
@@ -118,7 +125,13 @@ __global__ void __launch_bounds__(kAttentionThreads) latent_attention_kernel(Lat
                        end = blocks * (blockIdx.y + 1) / args.parts * kAttentionKeys;
     Attention<columns> attention;
     attend_entries<Keys>(source, begin, end < count ? end : count, tile, attention);
-    store_rows(source, blockIdx.y, attention, tile.attention);
+    share_states(attention, tile.attention);
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      put_column(attention, i, tile.attention);
+      store_column(source, blockIdx.y, i, tile.attention);
+    }
+    store_states(source, blockIdx.y, tile.attention);
     __syncthreads();  // before the states are written again
   }
 }

@@ -102,24 +102,18 @@ __device__ void begin_run(MhaSource<stored>& source, MhaTile& tile, std::int64_t
   for (int r = 0; r < kAttentionRows; ++r) source.end = tile.seen[r] > source.end ? tile.seen[r] : source.end;
 }
 
-template <int columns, Stored stored>
-__device__ void store_run(const MhaSource<stored>& source, const Attention<columns>& attention,
-                          AttentionTile& tile) {
+// The i-th column of the run's tokens.
+template <Stored stored>
+__device__ void store_column(const MhaSource<stored>& source, int i, const AttentionTile& tile) {
   const MhaPrefill& args = source.args;
-  share_states(attention, tile);
+  const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
+  if (column >= source.columns) return;
 #pragma unroll 1
   for (int r = 0; r < source.count; ++r) {
     const RowResult result = row_result({tile.tops[r], tile.sums[r]}, nullptr);
-    for (int i = 0; i < columns; ++i) {
-      const int column = source.first_column + static_cast<int>(threadIdx.x) + i * kAttentionThreads;
-      if (column >= source.columns) continue;
-      const std::int64_t at =
-          (source.token + r) * args.out.stride + source.head * args.out.head_stride + column;
-      store_element(args.out.element, args.out.data, at, output(attention, i, r) * result.factor);
-    }
-    if (source.first_column == 0 && threadIdx.x == 0) {
-      args.lse[(source.token + r) * args.heads + source.head] = result.lse;
-    }
+    const std::int64_t at =
+        (source.token + r) * args.out.stride + source.head * args.out.head_stride + column;
+    store_element(args.out.element, args.out.data, at, column_of(tile, r) * result.factor);
   }
 }
 
@@ -140,7 +134,17 @@ __global__ void __launch_bounds__(kAttentionThreads) mha_prefill_kernel(MhaPrefi
       for (source.block = 0; source.block < source.end; source.block += kAttentionKeys) {
         attend(source, tile.attention, attention);
       }
-      store_run(source, attention, tile.attention);
+      share_states(attention, tile.attention);
+#pragma unroll
+      for (int i = 0; i < columns; ++i) {
+        put_column(attention, i, tile.attention);
+        store_column(source, i, tile.attention);
+      }
+      const auto r = static_cast<int>(threadIdx.x);
+      if (source.first_column == 0 && r < source.count) {
+        args.lse[(t + r) * args.heads + source.head] =
+            row_result({tile.attention.tops[r], tile.attention.sums[r]}, nullptr).lse;
+      }
     }
   }
 }
