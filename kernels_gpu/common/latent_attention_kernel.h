@@ -110,8 +110,9 @@ __device__ void store_states(const LatentSource<element>& source, std::int64_t p
 }
 
 // Grid: (token, group of heads) along x, parts along y, blocks of columns along z.
+// Bounded to three blocks a multiprocessor (HIP: three waves a unit): with more, 64 registers would not do.
 template <class Keys, int columns, Element element>
-__global__ void __launch_bounds__(kAttentionThreads) latent_attention_kernel(LatentAttention args) {
+__global__ void __launch_bounds__(kAttentionThreads, 3) latent_attention_kernel(LatentAttention args) {
   __shared__ LatentTile tile;
   const std::int64_t groups = (args.heads + kAttentionRows - 1) / kAttentionRows;
   LatentSource<element> source(args, tile);
