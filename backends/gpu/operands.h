@@ -4,6 +4,7 @@
 #include "backends/gpu/queue.h"
 #include "core/backend/kernel_table.h"
 #include "core/graph/op_call.h"
+#include "core/ops/ops.h"
 
 namespace tamis::gpu {
 
@@ -35,6 +36,40 @@ inline Rows rows_of(const Tensor& tensor) {
 inline Ints ints_of(const Tensor& tensor) {
   if (!tensor.present()) return {};
   return {data<std::int32_t>(tensor), tensor.desc.stride(0)};
+}
+
+// A tensor of rank 3, or of rank 2 as one head.
+inline Vectors vectors_of(const Tensor& tensor) {
+  if (!tensor.present()) return {};
+  return {data<std::byte>(tensor), tensor.desc.stride(0), tensor.desc.rank == 3 ? tensor.desc.stride(1) : 0,
+          element_of(tensor.desc.dtype)};
+}
+inline std::int64_t heads_of(const Tensor& tensor) { return tensor.desc.rank == 3 ? tensor.desc.dim(1) : 1; }
+
+// Absent: no sequences.
+inline PageTable page_table_of(const Tensor& table, std::int64_t page_size) {
+  if (!table.present()) return {};
+  return {data<std::int32_t>(table), table.desc.stride(0), table.desc.dim(0), table.desc.dim(1), page_size};
+}
+
+inline KvCache kv_cache_of(const Tensor& cache, KvFormat format, std::int64_t c, std::int64_t r) {
+  const bool packed = format == KvFormat::kPackedFp8;
+  KvCache result{data<std::byte>(cache), cache.desc.stride(0), cache.desc.dim(0), c, r};
+  result.element = packed ? Element::kE4M3 : element_of(cache.desc.dtype);
+  result.aligned = packed && c % 4 == 0 && result.stride % 4 == 0 && cache.offset % 4 == 0;
+  return result;
+}
+
+inline IndexCache index_cache_of(const Tensor& cache, IndexFormat format, std::int64_t page_size,
+                                 std::int64_t dim) {
+  IndexCache result{data<std::byte>(cache), cache.desc.stride(0), cache.desc.dim(0), dim, page_size};
+  if (format != IndexFormat::kFp8Paged) {
+    result.element = element_of(cache.desc.dtype);
+    return result;
+  }
+  result.slots *= page_size;
+  result.element = Element::kE4M3;
+  return result;
 }
 
 inline bool is_activation(DType dtype) {

@@ -49,6 +49,17 @@ __device__ inline void store_element(const Rows& rows, std::int64_t row, std::in
   store_element(rows.element, rows.data, row * rows.stride + i, value);
 }
 
+// The value that storing leaves: where a contract rounds between two steps.
+__device__ inline float rounded(Element element, float value) {
+  switch (element) {
+    case Element::kF32: return value;
+    case Element::kBF16: return numeric::bf16_to_float(numeric::float_to_bf16(value));
+    case Element::kF16: return numeric::f16_to_float(numeric::float_to_f16(value));
+    case Element::kE4M3: return numeric::e4m3_to_float(numeric::float_to_e4m3(value));
+  }
+  return 0;
+}
+
 // e4m3 code of value / scale. A NaN keeps its sign whatever the divider does with it.
 __device__ inline std::uint8_t scaled_code(float value, float scale) {
   return numeric::float_to_e4m3(value == value ? value / scale : value);
