@@ -56,6 +56,8 @@ struct WeightParts {
   std::int64_t rows_per_group = 0;
   int count = 0;  // parts in the list; if whole, groups
   WeightPart list[kMaxParts];
+
+  Element element() const { return whole ? rows.rows.element : list[0].rows.rows.element; }
 };
 
 // Codes and scales of ActQuant. out.scales is written.
