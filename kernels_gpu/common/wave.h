@@ -29,6 +29,12 @@ struct Max {
     return a > b ? a : b;
   }
 };
+struct Min {
+  template <class T>
+  __device__ static T combine(T a, T b) {
+    return a < b ? a : b;
+  }
+};
 
 // The combination over the wave, in every lane.
 template <class Op, class T>
