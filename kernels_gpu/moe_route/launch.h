@@ -13,7 +13,9 @@ struct MoeRoute {
   Ints ids;
   float* weights = nullptr;
   std::int64_t weights_stride = 0;
-  std::uint32_t* words = nullptr;  // route_words for each of kRouteBlocks blocks; null: they fit local memory
+  std::uint32_t* words = nullptr;  // word_count for each of kRouteBlocks blocks; null: they fit local memory
+  // What a block notes: a rank per expert and per group, the ids that it chose.
+  std::int64_t word_count = 0;
   std::int64_t tokens = 0;
   std::int64_t experts = 0;
   std::int64_t topk = 0;
@@ -24,10 +26,6 @@ struct MoeRoute {
 };
 Error launch_moe_route(const MoeRoute& args, Stream stream);
 
-// What a block notes: a rank per expert and per group, the ids that it chose.
-inline std::int64_t route_words(std::int64_t experts, std::int64_t groups, std::int64_t topk) {
-  return experts + groups + topk;
-}
 inline constexpr std::int64_t kRouteLocalWords = 8192;  // 32 KB of local memory
 inline constexpr std::int64_t kRouteBlocks = 256;       // of a launch whose words do not fit
 

@@ -128,8 +128,7 @@ __device__ void write_chosen(const MoeRoute& args, std::int64_t t, const float* 
 __global__ void __launch_bounds__(kThreads) moe_route_kernel(MoeRoute args) {
   TAMIS_DYNAMIC_LOCAL(std::uint32_t, local);
   std::uint32_t* ranks = local;
-  if (args.words != nullptr)
-    ranks = args.words + blockIdx.x * route_words(args.experts, args.groups, args.topk);
+  if (args.words != nullptr) ranks = args.words + blockIdx.x * args.word_count;
   std::uint32_t* group_ranks = ranks + args.experts;
   std::uint32_t* chosen = group_ranks + args.groups;
   for (std::int64_t t = blockIdx.x; t < args.tokens; t += gridDim.x) {
@@ -154,8 +153,7 @@ __global__ void __launch_bounds__(kThreads) moe_route_kernel(MoeRoute args) {
 
 Error launch_moe_route(const MoeRoute& args, Stream stream) {
   if (args.tokens == 0) return kNoError;
-  const std::int64_t words = route_words(args.experts, args.groups, args.topk);
-  const auto local_bytes = static_cast<unsigned>(args.words == nullptr ? words * 4 : 0);
+  const auto local_bytes = static_cast<unsigned>(args.words == nullptr ? args.word_count * 4 : 0);
   const unsigned blocks = grid_of(args.tokens, args.words == nullptr ? kMaxGridX : kRouteBlocks);
   TAMIS_LAUNCH(moe_route_kernel, dim3(blocks), dim3(kThreads), local_bytes, stream, args);
   return launch_error();

@@ -13,7 +13,7 @@ using namespace moe_route_operand;
 
 std::int64_t words_of(const OpCall& call) {
   const auto& params = call.as<MoeRouteParams>();
-  return route_words(call[kLogits].desc.dim(1), params.n_group, params.topk);
+  return call[kLogits].desc.dim(1) + params.n_group + params.topk;
 }
 
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
@@ -31,6 +31,7 @@ MoeRoute arguments(const OpCall& call, std::byte* workspace) {
           .weights = data<float>(call[kWeights]),
           .weights_stride = call[kWeights].desc.stride(0),
           .words = words_of(call) <= kRouteLocalWords ? nullptr : reinterpret_cast<std::uint32_t*>(workspace),
+          .word_count = words_of(call),
           .tokens = call[kLogits].desc.dim(0),
           .experts = call[kLogits].desc.dim(1),
           .topk = params.topk,
