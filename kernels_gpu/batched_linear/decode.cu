@@ -44,7 +44,7 @@ __device__ void add_rows(const Product& product, std::int64_t x_column, std::int
     __syncthreads();
     const int count = static_cast<int>(product.k - k0 < kDecodeChunk ? product.k - k0 : kDecodeChunk);
     if (!inside) continue;
-#pragma unroll 4
+#pragma unroll 2
     for (int c = 0; c < count; ++c) {
       const float w = load_weight<element>(product.w, k0 + c, j);
       for (int t = 0; t < kTokens; ++t) sums[t] = multiply_add(w, xs[t][c], sums[t]);

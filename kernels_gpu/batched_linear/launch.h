@@ -20,6 +20,7 @@ struct BatchedLinear {
   bool transposed = false;
   bool packed = false;  // w is in the layout row_scales
 };
+static_assert(sizeof(BatchedLinear) <= kMaxArgumentBytes);
 
 // Any number of tokens.
 Error launch_batched_linear_tiled(const BatchedLinear& args, Stream stream);

@@ -1,6 +1,8 @@
 // Operands of products with weights: linear, batched_linear and moe_grouped_gemm.
 #pragma once
 
+#include <cstddef>
+
 #include "kernels_gpu/common/planes.h"
 
 namespace tamis::gpu {
@@ -48,8 +50,9 @@ struct WeightPart {
 };
 
 // A weight of groups as one launch sees it: whole, if its rows lie together, or some of its parts. The list
-// is a kernel argument, of which 4 KB are portable.
+// is part of a kernel's argument, of which 4 KB are portable.
 inline constexpr int kMaxParts = 32;
+inline constexpr std::size_t kMaxArgumentBytes = 4096;
 struct WeightParts {
   bool whole = false;
   WeightRows rows;  // if whole

@@ -17,6 +17,7 @@ struct GroupedGemm {
   std::int64_t n = 0;
   bool packed = false;  // w is in the layout row_scales
 };
+static_assert(sizeof(GroupedGemm) <= kMaxArgumentBytes);
 
 // Any number of rows an expert.
 Error launch_grouped_gemm_tiled(const GroupedGemm& args, Stream stream);

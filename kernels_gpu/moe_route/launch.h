@@ -14,7 +14,7 @@ struct MoeRoute {
   float* weights = nullptr;
   std::int64_t weights_stride = 0;
   std::uint32_t* words = nullptr;  // word_count for each of kRouteBlocks blocks; null: they fit local memory
-  // What a block notes: a rank per expert and per group, the ids that it chose.
+  // What a block notes: a rank per expert and per group, the ids that it chose, p of every expert.
   std::int64_t word_count = 0;
   std::int64_t tokens = 0;
   std::int64_t experts = 0;

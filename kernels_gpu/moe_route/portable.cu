@@ -1,5 +1,5 @@
-// moe_route: a block of 64 threads per token. E sigmoids in fp64, kept as integer ranks of the biased scores
-// (p itself is computed once more for the topk chosen); a wave per group finds its two largest; then the best
+// moe_route: a block of 64 threads per token. E sigmoids in fp64, p kept beside integer ranks of the biased
+// scores; a wave per group finds its two largest; then the best
 // is taken topk times, a maximum over (rank, -index). The chosen are ordered by counting.
 //
 // Bound by the sigmoids and by the topk rounds, of E / 64 comparisons and two barriers each; E floats a token
@@ -42,9 +42,11 @@ struct TopTwo {
   }
 };
 
-__device__ void rank_experts(const MoeRoute& args, const float* logits, std::uint32_t* ranks) {
+__device__ void rank_experts(const MoeRoute& args, const float* logits, std::uint32_t* ranks, float* ps) {
+#pragma unroll 1
   for (std::int64_t e = threadIdx.x; e < args.experts; e += blockDim.x) {
     const float p = sigmoid(logits[e]);
+    ps[e] = p;
     ranks[e] = rank_of(args.bias != nullptr ? p + args.bias[e] : p);
   }
   __syncthreads();
@@ -55,6 +57,7 @@ __device__ void rank_groups(const MoeRoute& args, const std::uint32_t* ranks, st
   const std::int64_t size = args.experts / args.groups;
   for (std::int64_t group = wave_id(); group < args.groups; group += waves_per_block()) {
     TopTwo best;
+#pragma unroll 1
     for (std::int64_t i = lane_id(); i < size; i += wave_size()) best.add(ranks[group * size + i]);
     for (int mask = wave_size() / 2; mask > 0; mask /= 2) {
       const std::uint32_t first = shuffle_xor(best.first, mask), second = shuffle_xor(best.second, mask);
@@ -72,6 +75,7 @@ __device__ void rank_groups(const MoeRoute& args, const std::uint32_t* ranks, st
 // thread that clears it is the only one to read it in the next call.
 __device__ std::int64_t take_best(std::uint32_t* ranks, std::int64_t count) {
   unsigned long long best = 0;
+#pragma unroll 1
   for (std::int64_t i = threadIdx.x; i < count; i += blockDim.x) {
     const std::uint32_t rank = ranks[i];
     if (rank == kTaken) continue;
@@ -93,6 +97,7 @@ __device__ void drop_groups(const MoeRoute& args, std::uint32_t* ranks, std::uin
   for (std::int64_t kept = 0; kept < args.kept_groups; ++kept) take_best(group_ranks, args.groups);
   __syncthreads();
   const std::int64_t size = args.experts / args.groups;
+#pragma unroll 1
   for (std::int64_t e = threadIdx.x; e < args.experts; e += blockDim.x) {
     if (group_ranks[e / size] != kTaken) ranks[e] = kTaken;
   }
@@ -100,19 +105,22 @@ __device__ void drop_groups(const MoeRoute& args, std::uint32_t* ranks, std::uin
 }
 
 // Ids in ascending order with their p, then the weights.
-__device__ void write_chosen(const MoeRoute& args, std::int64_t t, const float* logits,
+__device__ void write_chosen(const MoeRoute& args, std::int64_t t, const float* ps,
                              const std::uint32_t* chosen, std::int64_t count) {
   std::int32_t* ids = args.ids.data + t * args.ids.stride;
   float* weights = args.weights + t * args.weights_stride;
+#pragma unroll 1
   for (std::int64_t j = threadIdx.x; j < count; j += blockDim.x) {
     std::int64_t place = 0;
+#pragma unroll 1
     for (std::int64_t i = 0; i < count; ++i) place += chosen[i] < chosen[j] ? 1 : 0;
-    const float p = sigmoid(logits[chosen[j]]);
+    const float p = ps[chosen[j]];
     ids[place] = static_cast<std::int32_t>(chosen[j]);
     weights[place] = p == p ? p : 0.0f;
   }
   __syncthreads();
   float sum = 0;
+#pragma unroll 1
   for (std::int64_t j = 0; j < count; ++j) sum += weights[j];
   __syncthreads();
   for (std::int64_t j = threadIdx.x; j < args.topk; j += blockDim.x) {
@@ -131,11 +139,12 @@ __global__ void __launch_bounds__(kThreads) moe_route_kernel(MoeRoute args) {
   if (args.words != nullptr) ranks = args.words + blockIdx.x * args.word_count;
   std::uint32_t* group_ranks = ranks + args.experts;
   std::uint32_t* chosen = group_ranks + args.groups;
+  auto* ps = reinterpret_cast<float*>(chosen + args.topk);
   for (std::int64_t t = blockIdx.x; t < args.tokens; t += gridDim.x) {
     const float* logits = args.logits + t * args.logits_stride;
     std::int64_t count = 0;
     if (args.slot.data == nullptr || args.slot.data[t * args.slot.stride] >= 0) {
-      rank_experts(args, logits, ranks);
+      rank_experts(args, logits, ranks, ps);
       drop_groups(args, ranks, group_ranks);
       for (; count < args.topk; ++count) {
         const std::int64_t e = take_best(ranks, args.experts);
@@ -144,7 +153,7 @@ __global__ void __launch_bounds__(kThreads) moe_route_kernel(MoeRoute args) {
       }
       __syncthreads();
     }
-    write_chosen(args, t, logits, chosen, count);
+    write_chosen(args, t, ps, chosen, count);
     __syncthreads();  // chosen is read before the next token's is written
   }
 }

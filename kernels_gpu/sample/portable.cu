@@ -51,6 +51,7 @@ __device__ std::uint64_t rank_at(const SampleRow& row, std::int64_t id) {
 
 __device__ std::int64_t best_token(const SampleRow& row) {
   Mass best = 0;
+#pragma unroll 1
   for (std::int64_t id = threadIdx.x; id < row.width; id += blockDim.x) {
     const Mass rank = rank_at(row, id) + 1;  // above the 0 of threads without tokens
     best = rank > best ? rank : best;
@@ -61,6 +62,7 @@ __device__ std::int64_t best_token(const SampleRow& row) {
 
 // Fills the row's weights.
 __device__ void weigh(const SampleRow& row, float largest, float temperature) {
+#pragma unroll 1
   for (std::int64_t id = threadIdx.x; id < row.width; id += blockDim.x) {
     row.weights[id] = numeric::sample_weight(largest, logit_at(row, id), temperature);
   }
@@ -103,11 +105,13 @@ __device__ int find_digit(const Mass* sums, Mass& wanted) {
 template <Measure measure>
 __device__ std::uint64_t find_last(const SampleRow& row, Mass wanted, Mass* sums) {
   std::uint64_t prefix = 0;
+#pragma unroll 1
   for (int digit = kDigits - 1; digit >= 0; --digit) {
     const int shift = digit * kDigitBits;
     for (int bin = static_cast<int>(threadIdx.x); bin < kBins; bin += static_cast<int>(blockDim.x))
       sums[bin] = 0;
     __syncthreads();
+#pragma unroll 1
     for (std::int64_t id = threadIdx.x; id < row.width; id += blockDim.x) {
       const std::uint64_t rank = rank_at(row, id);
       if (rank >> (shift + kDigitBits) != prefix) continue;
@@ -133,6 +137,7 @@ __device__ Mass kept_weight(const SampleRow& row, const Kept& kept, std::int64_t
 
 __device__ Mass kept_sum(const SampleRow& row, const Kept& kept) {
   Mass sum = 0;
+#pragma unroll 1
   for (std::int64_t id = threadIdx.x; id < row.width; id += blockDim.x) sum += kept_weight(row, kept, id);
   return block_reduce<Sum>(sum);
 }
@@ -171,6 +176,7 @@ struct Drawn {
 // exceeds the target. There is one.
 __device__ std::int64_t walk(const SampleRow& row, const Kept& kept, std::int64_t begin, std::int64_t end,
                              Mass before, Mass target) {
+#pragma unroll 1
   for (std::int64_t tile = begin; tile < end; tile += wave_size()) {
     const std::int64_t id = tile + lane_id();
     Mass inclusive = id < end ? kept_weight(row, kept, id) : 0;
@@ -192,6 +198,7 @@ __device__ Drawn draw(const SampleRow& row, const Kept& kept, std::uint32_t bits
   const std::int64_t begin = wave_id() * length,
                      end = begin + length < row.width ? begin + length : row.width;
   Mass sum = 0;
+#pragma unroll 1
   for (std::int64_t id = begin + lane_id(); id < end; id += wave_size()) sum += kept_weight(row, kept, id);
   sum = wave_reduce<Sum>(sum);
   if (lane_id() == 0) of_wave[wave_id()] = sum;

@@ -13,7 +13,7 @@ using namespace moe_route_operand;
 
 std::int64_t words_of(const OpCall& call) {
   const auto& params = call.as<MoeRouteParams>();
-  return call[kLogits].desc.dim(1) + params.n_group + params.topk;
+  return 2 * call[kLogits].desc.dim(1) + params.n_group + params.topk;
 }
 
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
