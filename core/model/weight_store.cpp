@@ -188,8 +188,10 @@ Status WeightStore::pack(const std::string& name, const KernelRow& row, const La
   return {};
 }
 
-Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call) {
-  const Layout layout = row.weight_layout != nullptr ? row.weight_layout(device_.info(), call) : Layout{};
+Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call,
+                                         std::size_t operand) {
+  const Layout layout =
+      row.weight_layout != nullptr ? row.weight_layout(device_.info(), call, operand) : Layout{};
   const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
   return as_stored ? place_stored(name) : pack(name, row, layout);
 }
@@ -223,8 +225,9 @@ Result<bool> WeightStore::make_resident(const Plan& plan, const LoadProgress& pr
   for (const PlannedWeight& weight : wanted) {
     if (!is_missing(weight)) continue;
     const PlanCall call = plan.unbound_call(weight.node);
-    TAMIS_RETURN_IF_ERROR(make_weight_resident(weight.name, *plan.nodes()[weight.node].choice.row, call.call)
-                              .with_context("weight " + weight.name));
+    TAMIS_RETURN_IF_ERROR(
+        make_weight_resident(weight.name, *plan.nodes()[weight.node].choice.row, call.call, weight.operand)
+            .with_context("weight " + weight.name));
     done += weight.bytes;
     if (progress) progress(done, total);
   }

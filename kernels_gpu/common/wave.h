@@ -29,6 +29,12 @@ struct Max {
     return a > b ? a : b;
   }
 };
+struct Min {
+  template <class T>
+  __device__ static T combine(T a, T b) {
+    return a < b ? a : b;
+  }
+};
 
 // The combination over the wave, in every lane.
 template <class Op, class T>
@@ -53,16 +59,17 @@ __device__ inline T block_reduce(T value) {
 }
 
 // Sum of the values of all threads before this one; `total` becomes the sum of all. Ends with a barrier.
-__device__ inline int block_prefix_sum(int value, int& total) {
-  __shared__ int of_wave[kMaxWaves];
-  int inclusive = value;
+template <class T>
+__device__ inline T block_prefix_sum(T value, T& total) {
+  __shared__ T of_wave[kMaxWaves];
+  T inclusive = value;
   for (int delta = 1; delta < wave_size(); delta *= 2) {
-    const int before = shuffle_up(inclusive, delta);
+    const T before = shuffle_up(inclusive, delta);
     if (lane_id() >= delta) inclusive += before;
   }
   if (lane_id() == wave_size() - 1) of_wave[wave_id()] = inclusive;
   __syncthreads();
-  int offset = 0;
+  T offset = 0;
   total = 0;
   for (int wave = 0; wave < waves_per_block(); ++wave) {
     if (wave == wave_id()) offset = total;
