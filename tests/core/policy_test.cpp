@@ -376,7 +376,7 @@ TEST(Policy, EveryFlagIsReadByARule) {
 TEST(Policy, GoldenTableIsCurrent) {
   std::ifstream in(std::string(TAMIS_SOURCE_DIR) + "/docs/generated/policy.md", std::ios::binary);
   const std::string committed((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  EXPECT_TRUE(committed == policy_table()) << "build/cpu/bin/tamis policy --table > docs/generated/policy.md, and look at the diff";
+  EXPECT_TRUE(committed == policy_table()) << "build/all/bin/tamis docs, and look at the diff";
 }
 
 }  // namespace
