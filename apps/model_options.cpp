@@ -21,11 +21,19 @@ const std::map<std::string, std::string> kKvCacheNames{
     {"bfloat16", "bf16"}, {"fp8", "fp8"}, {"fp8_e4m3", "fp8"},
 };
 
-void set_cache(const ModelOptions& options, Defaults defaults, Precision& precision) {
-  std::string kind = kKvCacheNames.at(options.kv_cache);
-  if (kind == "auto") kind = defaults == Defaults::kExact ? "f32" : "bf16";
+// "auto" is what the policy says for the device, unless numbers are to be compared. A device that is not
+// there is Runner::create's to report.
+void set_cache(const ModelOptions& options, Defaults defaults, const ModelConfig& config,
+               Precision& precision) {
+  const std::string kind = kKvCacheNames.at(options.kv_cache);
+  const bool automatic = kind == "auto";
+  if (automatic && defaults == Defaults::kAsTrained) {
+    const Result<std::shared_ptr<Device>> device = Runner::find_device(options.device);
+    if (device.ok()) precision.kv_format = auto_kv_format((*device)->info(), config);
+  }
   if (kind == "fp8") precision.kv_format = KvFormat::kPackedFp8;
-  precision.kv_dtype = kind == "bf16" ? DType::kBF16 : DType::kF32;
+  const bool bf16 = kind == "bf16" || (automatic && defaults == Defaults::kAsTrained);
+  precision.kv_dtype = bf16 ? DType::kBF16 : DType::kF32;
 }
 
 Precision make_precision(const ModelOptions& options, Defaults defaults, const ModelConfig& config) {
@@ -69,11 +77,6 @@ Status parse_kernels(const ModelOptions& options, PlanOptions& plan) {
   for (const std::string& op : options.on_host) {
     if (find_op(op.c_str()) == nullptr) return invalid_argument("--on-host {}: no such op", op);
     plan.on_host.insert(op);
-  }
-  if (!options.prefill_backend.empty()) plan.families["mha_prefill"] = options.prefill_backend;
-  if (!options.decode_backend.empty()) {
-    plan.families["sparse_mla"] = options.decode_backend;
-    plan.families["dense_mla"] = options.decode_backend;
   }
   plan.strict = options.strict;
   plan.invariance = options.invariance == "batch" ? Invariance::kBatch : Invariance::kRun;
@@ -144,16 +147,21 @@ void add_kernel_options(CLI::App& command, ModelOptions& options) {
     return command.add_option(name, variable, help)->group(kNumerics);
   };
   add("--device", options.device,
-      "cpu, cuda[:i], vulkan[:i], hip[:i]; explain also takes sm80 … sm121, gfx90a … gfx1201")
+      "cpu, cuda[:i], vulkan[:i], hip[:i]; explain also takes sm80 … sm121, gfx90a … gfx1201, h200, rtx4090, "
+      "…")
       ->capture_default_str();
   add("--kernel", options.kernels, "OP=ROW: use this kernel row for an op (repeatable)");
   add("--on-host", options.on_host, "OP: run it on the CPU, its weights in host memory (repeatable)");
   add("--kernel-table", options.kernel_table,
       "JSON file {\"OP\": \"ROW\"} of kernel rows; --kernel wins over it");
   add("--prefill-backend,--nsa-prefill-backend,--dsa-prefill-backend", options.prefill_backend,
-      "family of prefill attention rows to try first");
+      "kernel family of prefill attention to try first: SGLang's names, or those of `tamis explain`");
   add("--decode-backend,--nsa-decode-backend,--dsa-decode-backend", options.decode_backend,
-      "family of decode attention rows to try first");
+      "the same for decode");
+  add("--dense-prefill-threshold", options.dense_threshold,
+      "DSA: a prefill whose sequences are no longer than this is dense; default: what SGLang does on the "
+      "device")
+      ->check(CLI::Range(std::int64_t{0}, kMostTokens));
   command.add_flag("--strict", options.strict, "fail instead of falling back to decomposed ops or CPU rows")
       ->group(kNumerics);
   add("--trace", options.trace_path, "write a Chrome trace of every kernel to this file");
@@ -194,7 +202,10 @@ Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Default
   RunnerOptions runner;
   runner.device = options.device;
   runner.precision = make_precision(options, defaults, config);
-  set_cache(options, defaults, runner.precision);
+  set_cache(options, defaults, config, runner.precision);
+  runner.policy.prefill_backend = options.prefill_backend;
+  runner.policy.decode_backend = options.decode_backend;
+  if (options.dense_threshold >= 0) runner.policy.dense_threshold = options.dense_threshold;
   TAMIS_RETURN_IF_ERROR(parse_kernels(options, runner.plan));
   if (options.attention == "sparse") runner.attention = AttentionMode::kSparse;
   if (options.attention == "dense") runner.attention = AttentionMode::kDense;

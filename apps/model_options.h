@@ -23,9 +23,10 @@ struct ModelOptions {
   std::string act_quant = "auto";
   std::string attention = "auto";
   std::string prefill_backend, decode_backend;
-  std::vector<std::string> kernels;  // op=row
-  std::vector<std::string> on_host;  // ops
-  std::string kernel_table;          // JSON file {"op": "row"}; --kernel wins over it
+  std::int64_t dense_threshold = -1;  // -1: the policy's own
+  std::vector<std::string> kernels;   // op=row
+  std::vector<std::string> on_host;   // ops
+  std::string kernel_table;           // JSON file {"op": "row"}; --kernel wins over it
   std::string invariance = "run";
   std::string trace_path;
   double glm_latent_eps = 0;  // 0 = the family's default

@@ -22,7 +22,7 @@ struct PolicyOptions {
   std::int64_t memory_gib = 0;
   std::vector<std::pair<std::string, std::string>> flags;  // by name, as given
   std::vector<std::string> environment;                    // NAME=VALUE
-  bool json = false, table = false;
+  bool json = false;
 };
 
 // "12.8" → 1208.
@@ -64,10 +64,6 @@ Status check_word(const char* name, const std::string& value, std::initializer_l
 }
 
 Status run(const PolicyOptions& options) {
-  if (options.table) {
-    std::fputs(policy_table().c_str(), stdout);
-    return {};
-  }
   if (options.arch.empty())
     return invalid_argument("--arch: expected one of {}, found nothing",
                             fmt::join(policy_device_names(), ", "));
@@ -127,7 +123,6 @@ void add_policy(CLI::App& root, int& exit_code) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   add_flags(*command, *options);
   command->add_flag("--json", options->json, "machine-readable");
-  command->add_flag("--table", options->table, "write docs/generated/policy.md to standard output");
   command->callback([options, &exit_code] { exit_code = report(run(*options)); });
 }
 

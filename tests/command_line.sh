@@ -68,7 +68,7 @@ import json, sys
 sys.exit(not any(b["backend"] == sys.argv[1] for b in json.load(sys.stdin)))' "$1"; }
 
 # ---- the commands and their arguments. Wrong usage: CLI11 exit codes, above 100.
-commands=(run chat logits eval explain devices inspect tokenize detokenize chat-encode chat-parse)
+commands=(run chat logits eval explain devices docs inspect tokenize detokenize chat-encode chat-parse)
 help=$("$tamis" --help)
 for command in "${commands[@]}"; do
   check 0 "^  $command  " echo "$help"
@@ -179,6 +179,41 @@ json 'all(n["row"].startswith("cpu.") and n["fallback"] == "none" and n["rows"] 
   "$tamis" explain --json --batch "mixed:new=512,prefix=0;new=1,prefix=3000"
 check 0 "cpu\.linear\.openblas +kernel cpu\.linear\.portable was asked for" \
   "$tamis" explain --batch extend:new=64 --kernel linear=cpu.linear.portable
+# The policy's families by phase, and dense prefill where it is asked for.
+attention='[n["row"] for n in j["nodes"] if n["op"] in ("sparse_mla", "mha_prefill")][0]'
+json "$attention == 'cpu.sparse_mla.portable'" "$tamis" explain --json --prefill-backend portable --batch extend:new=64,prefix=256
+json "$attention == 'cpu.sparse_mla.openblas'" "$tamis" explain --json --prefill-backend portable
+check 0 "cpu.sparse_mla.portable +chosen, as portable" "$tamis" explain --decode-backend portable
+check 0 "cpu.sparse_mla.openblas +portable was asked for" "$tamis" explain --decode-backend portable
+check 0 "no row that takes this carries the family flashmla_kv" "$tamis" explain --decode-backend flashmla_kv
+json 'j["policy"]["auto"]["families"]["sparse_mla"] == "flashmla_kv" and
+  {n["asked_family"] for n in j["nodes"] if n["op"] == "sparse_mla"} == {"flashmla_kv"}' \
+  "$tamis" explain --json --decode-backend flashmla_kv
+refuses 'decode-backend: expected one of flashmla_sparse .*found "fast"; families .*: openblas, portable' \
+  explain --decode-backend fast
+json "$attention == 'cpu.mha_prefill.openblas'" \
+  "$tamis" explain --json --dense-prefill-threshold 128 --batch extend:new=64,prefix=64
+json "$attention == 'cpu.sparse_mla.openblas'" \
+  "$tamis" explain --json --dense-prefill-threshold 128 --batch extend:new=64,prefix=65
+check 105 "dense-prefill-threshold: Value -1 not in range" "$tamis" explain --dense-prefill-threshold -1
+# Floors: none for a CPU, unless bench has measured it.
+check 0 "^ceilings of the device: none known$" "$tamis" explain
+json 'j["total"]["floor_us"] is None and j["total"]["flops"] > 0 and
+  all(n["floor_us"] is None and n["floor_by"] == "no ceiling known" for n in j["nodes"] if n["bytes"] > 0)' \
+  "$tamis" explain --json
+"$tamis" devices --json | python3 -c '
+import json, sys
+name = [b for b in json.load(sys.stdin) if b["backend"] == "cpu"][0]["devices"][0]["name"]
+print(json.dumps([{"device": name, "copy_gbs": 10, "read_gbs": 20, "matrix_tflops": 1},
+                  {"device": "another", "copy_gbs": 900, "matrix_tflops": 900}]))' > "$folder/ceilings.json"
+json 'j["ceilings"]["device"]["memory_gbs"] == 20 and j["ceilings"]["device"]["source"] == "measured by tamis bench" and
+  all(abs(n["floor_us"] - max(n["bytes"] / 20e3, n["flops"] / 1e6)) <= 1e-6 * n["floor_us"]
+      for n in j["nodes"] if n["bytes"] > 0) and
+  abs(j["total"]["floor_us"] - sum(n["floor_us"] or 0 for n in j["nodes"])) < 1e-3' \
+  "$tamis" explain --json --ceilings "$folder/ceilings.json"
+refuses "ids.json: expected the array of rows of .tamis bench op -o json., found an object" \
+  explain --ceilings "$folder/ids.json"
+refuses "no-such.json: cannot be opened" explain --ceilings no-such.json
 refuses "no kernel takes linear .*kernel no-such was asked for" explain --kernel linear=no-such
 refuses "kernel no-such=x: expected OP=ROW" explain --kernel no-such=x
 refuses "ids.json: input_ids: expected an op" explain --kernel-table "$folder/ids.json"
@@ -194,7 +229,10 @@ refuses "stands in for a device that is not here" run -p x --device sm90
 # A capability is planned for where its backend was built, without a device of the kind.
 for pair in sm100:cuda gfx942:hip; do
   if backend_is_here "${pair#*:}"; then
-    json "any(n['row'].startswith('${pair#*:}.') for n in j['nodes'])" "$tamis" explain --json --device "${pair%:*}"
+    json "any(n['row'].startswith('${pair#*:}.') for n in j['nodes']) and
+      all(n['floor_us'] > 0 for n in j['nodes'] if n['on'] == 'device' and n['bytes'] > 0) and
+      'data sheet' in j['ceilings']['device']['source'] and 'sparse_mla' in j['policy']['mirror']['families']" \
+      "$tamis" explain --json --device "${pair%:*}"
   else
     refuses "${pair%:*}: its backend ${pair#*:} is not here" explain --device "${pair%:*}"
   fi
@@ -253,11 +291,29 @@ check 0 'mirror: trtllm' "$tamis" policy --arch sm120 --model deepseek-v3.2
 check 0 'error: HiSparse: --disable-radix-cache' "$tamis" policy --arch sm90 --enable-hisparse
 check 0 '"fp8_gemm": "triton"' "$tamis" policy --arch sm89 --model models/tiny-v32 --env SGLANG_ENABLE_SPEC_V2=1 --json
 check 1 '--kv-cache-dtype: expected one of auto' "$tamis" policy --arch sm90 --kv-cache-dtype fp9
-check 1 '--arch: expected one of gfx1100' "$tamis" policy
+check 1 '--arch: expected one of a10, gfx1100' "$tamis" policy
 check 1 '--rules: expected 2026-04 or 2026-08' "$tamis" policy --arch sm90 --rules 2025
 check 1 '--cuda-version: expected MAJOR.MINOR' "$tamis" policy --arch sm90 --cuda-version 12
 check 1 '--env X: expected NAME=VALUE' "$tamis" policy --arch sm90 --env X
 check 1 'new >= 1' "$tamis" policy --arch sm90 --batch decode:prefix=1
+
+# ---- docs: needs every backend
+if backend_is_here cuda && backend_is_here hip && backend_is_here vulkan; then
+  mkdir -p "$folder/tree/docs/generated" "$folder/tree/core"
+  cp docs/runs.json "$folder/tree/docs"
+  cp -r core/ops core/ops.def "$folder/tree/core"
+  check 0 "^$" "$tamis" docs --source "$folder/tree"
+  check 0 "^$" "$tamis" docs --check --source "$folder/tree"
+  check 0 "^## sparse_mla$" cat "$folder/tree/docs/generated/contracts.md"
+  check 0 "^### cuda.linear$" cat "$folder/tree/docs/generated/tables.md"
+  sed -i '3s/W/w/' "$folder/tree/docs/generated/support.md"
+  refuses 'docs/generated/support.md:3: expected "Written .*found "written .*run .tamis docs' docs --check --source "$folder/tree"
+  echo '{}' > "$folder/tree/docs/runs.json"
+  refuses "runs.json: expected an array of records" docs --source "$folder/tree"
+else
+  refuses "lacks .*(cuda|hip|vulkan) \(no libtamis_(cuda|hip|vulkan).so beside the library; configure" docs --check
+fi
+refuses "source $folder: expected a source tree: core/ops.def is not there" docs --source "$folder"
 
 rows=$(mktemp)
 trap 'rm -f "$rows" "$rows.html"' EXIT

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include <fmt/ranges.h>
@@ -45,26 +46,32 @@ Result<std::unique_ptr<Runner>> Runner::create(ModelConfig config, std::unique_p
   runner->checkpoint_ = std::move(checkpoint);
   runner->n_pages_ = CachePool::pages_for(options.cache_tokens);
   TAMIS_RETURN_IF_ERROR(runner->find_devices());
+  TAMIS_ASSIGN_OR_RETURN(runner->policy_,
+                         StepPolicy::create(runner->device_->info(), runner->config_, options.precision,
+                                            options.policy, *runner->target_.backend));
   TAMIS_ASSIGN_OR_RETURN(runner->weight_set_, declare_weights(runner->config_, *runner->checkpoint_));
   if (!options.plan_only) TAMIS_RETURN_IF_ERROR(runner->allocate(progress));
   return runner;
 }
 
+Result<std::shared_ptr<Device>> Runner::find_device(const std::string& name) {
+  Result<std::shared_ptr<Device>> device = Registry::instance().device(name);
+  if (device.ok()) return device;
+  const Result<DeviceInfo> info = find_capability(name);
+  if (!info.ok()) return device;
+  return make_stand_in(*info);
+}
+
 Status Runner::find_devices() {
   Registry& registry = Registry::instance();
-  Result<std::shared_ptr<Device>> device = registry.device(options_.device);
-  if (device.ok()) {
-    device_ = *device;
-  } else {
-    const Result<DeviceInfo> info = find_capability(options_.device);
-    if (!info.ok()) {
-      if (!options_.plan_only) return device.status();
-      return not_found("{}; to explain for: {}", device.status().message(),
-                       fmt::join(capability_names(), ", "));
-    }
-    device_ = make_stand_in(*info);
-    if (!options_.plan_only) return device_->create_queue().status();
+  const Result<std::shared_ptr<Device>> device = find_device(options_.device);
+  if (!device.ok()) {
+    if (!options_.plan_only) return device.status();
+    return not_found("{}; to explain for: {}", device.status().message(),
+                     fmt::join(capability_names(), ", "));
   }
+  device_ = *device;
+  if (!options_.plan_only && !registry.device(options_.device).ok()) return device_->create_queue().status();
   const std::string& backend = device_->info().backend;
   if (registry.backend(backend) == nullptr) {
     return not_found("device {}: its backend {} is not here: {}", options_.device, backend,
@@ -106,8 +113,12 @@ Status Runner::check_memory_need() const {
 // Now, so that loading takes its time here and not at the first tokens. What decode asks for comes first: it
 // reads every weight for a few tokens, so its layouts matter most.
 Status Runner::make_weights_resident(const LoadProgress& progress) {
-  for (std::int64_t tokens : {std::int64_t{1}, options_.max_batch_tokens}) {
-    TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, make_plan(key_for_shapes({{tokens, tokens}})));
+  const std::int64_t tokens = options_.max_batch_tokens;
+  std::set<StepKey> keys;  // two of the three are one where prefill is never dense
+  for (const StepKey& key : {key_for_shapes({{1, 2}}), make_key(make_batch({{tokens, 0}}), true),
+                             key_for_shapes({{tokens, tokens}})}) {
+    if (!keys.insert(key).second) continue;
+    TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, make_plan(key));
     TAMIS_RETURN_IF_ERROR(weights_->make_resident(*plan, progress).status());
   }
   return {};
@@ -118,6 +129,8 @@ Result<std::unique_ptr<Plan>> Runner::make_plan(const StepKey& key, bool quiet) 
                          build_step_graph(config_, weight_set_, {key, options_.precision, n_pages_}));
   PlanOptions options = options_.plan;
   options.log_fallbacks = !quiet;
+  options.families.insert(policy_->families().begin(), policy_->families().end());
+  if (!key.attention.empty()) options.families.insert({attention_op(key.variant), key.attention});
   return Plan::create(graph, target_, options);
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/backend/registry.h"
 #include "core/cache/cache_pool.h"
+#include "core/engine/step_policy.h"
 #include "core/exec/plan.h"
 #include "core/exec/step.h"
 #include "core/model/config.h"
@@ -37,7 +38,10 @@ struct RunnerOptions {
   // Nothing is loaded or allocated: plan() works, step() does not. The device may then also be a capability
   // (core/policy/capability.h): "sm100", "gfx942".
   bool plan_only = false;
+  // Its families win over those of the policy.
   PlanOptions plan;
+  // What the policy is asked with: kernels of prefill and decode, dense_threshold.
+  PolicyFlags policy;
 };
 
 // How one token is drawn; see op `sample`. temperature 0 takes the largest logit.
@@ -69,7 +73,7 @@ struct StepItem {
 struct StepOptions {
   bool mtp = false;
   bool keep_hidden = false;
-  bool all_hidden = false;
+  bool all_hidden = false;  // and the selected indices: such a step is never prefilled densely
   // Padding tokens added to the batch: tests prove that they change nothing.
   std::int64_t extra_padding = 0;
 };
@@ -98,6 +102,8 @@ class Runner {
                                                 const RunnerOptions& options,
                                                 const LoadProgress& progress = {});
   ~Runner();
+  // The device of that name, or what stands in for one that is not here (core/policy/capability.h).
+  static Result<std::shared_ptr<Device>> find_device(const std::string& name);
 
   const ModelConfig& config() const { return config_; }
   const RunnerOptions& options() const { return options_; }
@@ -113,8 +119,11 @@ class Runner {
   // Runs one step. On an error no sequence has grown.
   Result<StepResult> step(const std::vector<StepItem>& items, const StepOptions& options = {});
 
-  // The key of a step of these shapes, each sequence wanting its last logits.
+  // The key of a step of these shapes, each sequence wanting its last logits; the second form for a kind of
+  // batch that its sizes do not show (verify, draft-extend).
   StepKey key_for_shapes(const std::vector<StepShape>& shapes) const;
+  StepKey key_for_batch(const PolicyBatch& batch) const { return make_key(batch, false); }
+  const StepPolicy& policy() const { return *policy_; }
   // The plan that a step of this key would run, made if need be: for explain and tests.
   Result<Plan*> plan(const StepKey& key);
   void set_trace(Trace* trace) { trace_ = trace; }
@@ -142,6 +151,7 @@ class Runner {
   Status check_items(const std::vector<StepItem>& items, const StepOptions& options) const;
   Result<std::unique_ptr<Plan>> make_plan(const StepKey& key, bool quiet = false) const;
   Status bind(Plan& plan);
+  StepKey make_key(const PolicyBatch& batch, bool keep_sparse) const;
   StepKey key_for(const std::vector<StepItem>& items, const StepOptions& options) const;
   Status reserve(const std::vector<StepItem>& items);
   Result<StepResult> run_step(const std::vector<StepItem>& items, const StepOptions& options);
@@ -165,6 +175,7 @@ class Runner {
   RunnerOptions options_;
   std::unique_ptr<Checkpoint> checkpoint_;
   WeightSet weight_set_;
+  std::optional<StepPolicy> policy_;
   std::shared_ptr<Device> device_, host_;
   PlanTarget target_;
   std::unique_ptr<Queue> queue_, host_queue_;

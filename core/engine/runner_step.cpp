@@ -115,36 +115,48 @@ Status Runner::check_items(const std::vector<StepItem>& items, const StepOptions
   return {};
 }
 
-StepKey Runner::key_for_shapes(const std::vector<StepShape>& shapes) const {
+StepKey Runner::make_key(const PolicyBatch& batch, bool keep_sparse) const {
   StepKey key;
   std::int64_t tokens = 0, longest = 0, total = 0;
-  for (const StepShape& shape : shapes) {
-    tokens += shape.new_tokens;
-    total += shape.length;
-    longest = std::max(longest, shape.length);
+  for (const PolicyBatch::Sequence& sequence : batch.sequences) {
+    tokens += sequence.fresh;
+    total += sequence.fresh + sequence.prefix;
+    longest = std::max(longest, sequence.fresh + sequence.prefix);
   }
   key.n_tokens = bucket(tokens);
-  key.n_seqs = key.n_out = bucket(static_cast<std::int64_t>(shapes.size()));
+  key.n_seqs = key.n_out = bucket(static_cast<std::int64_t>(batch.sequences.size()));
   key.max_kv = kv_bucket(longest);
+  // Under invariance `batch` the form must not depend on the batch's size.
+  const bool may_switch = options_.plan.invariance == Invariance::kRun;
+  const bool stay = keep_sparse || !may_switch || options_.attention == AttentionMode::kSparse;
+  const StepPolicy::Attention attention = policy_->attention(batch, stay);
   if (config_.is_dsa() && options_.attention != AttentionMode::kDense) {
-    key.variant = StepVariant::kSparse;
-  } else if (options_.plan.invariance == Invariance::kRun &&  // the form must not depend on the batch's size
+    key.variant = attention.dense_prefill ? StepVariant::kDenseExpanded : StepVariant::kSparse;
+  } else if (may_switch &&
              expanding_is_cheaper(config_, static_cast<double>(tokens), static_cast<double>(total))) {
     key.variant = StepVariant::kDenseExpanded;
-    key.total_kv = bucket(total);
   } else {
     key.variant = StepVariant::kDenseAbsorbed;
   }
+  if (key.variant == StepVariant::kDenseExpanded) key.total_kv = bucket(total);
+  key.attention = attention.family(attention_op(key.variant));
   return key;
 }
 
+StepKey Runner::key_for_shapes(const std::vector<StepShape>& shapes) const {
+  std::vector<PolicyBatch::Sequence> sequences;
+  for (const StepShape& shape : shapes)
+    sequences.push_back({shape.new_tokens, shape.length - shape.new_tokens});
+  return make_key(make_batch(std::move(sequences)), false);
+}
+
 StepKey Runner::key_for(const std::vector<StepItem>& items, const StepOptions& options) const {
-  std::vector<StepShape> shapes;
-  for (const StepItem& item : items) {
-    const auto n = static_cast<std::int64_t>(item.tokens.size());
-    shapes.push_back({n, sequences_.at(item.sequence).length + n});
-  }
-  StepKey key = key_for_shapes(shapes);
+  std::vector<PolicyBatch::Sequence> sequences;
+  for (const StepItem& item : items)
+    sequences.push_back({static_cast<std::int64_t>(item.tokens.size()), sequences_.at(item.sequence).length});
+  PolicyBatch batch = make_batch(std::move(sequences));
+  if (options.mtp) batch.kind = BatchKind::kDraftExtend;
+  StepKey key = make_key(batch, options.all_hidden);
   key.mtp = options.mtp;
   key.keep_hidden = options.keep_hidden;
   key.all_hidden = options.all_hidden;

@@ -101,6 +101,7 @@ class Plan {
   static Result<std::unique_ptr<Plan>> create(const Graph& graph, const PlanTarget& target,
                                               const PlanOptions& options);
 
+  const PlanOptions& options() const { return options_; }
   const PlanStats& stats() const { return stats_; }
   const std::vector<PlannedNode>& nodes() const { return planned_; }
   const std::vector<PlanSegment>& segments() const { return segments_; }

@@ -5,6 +5,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <string>
 
 namespace tamis {
 
@@ -66,6 +67,7 @@ struct StepKey {
   std::int64_t n_out = 0;
   std::int64_t max_kv = 0;    // longest sequence, tokens; a multiple of the page size
   std::int64_t total_kv = 0;  // kDenseExpanded: sum over sequences
+  std::string attention;      // family of attention rows that is tried first; empty: none is asked for
 
   auto operator<=>(const StepKey&) const = default;
 };

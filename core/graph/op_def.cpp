@@ -3,9 +3,14 @@
 #include <array>
 #include <cstring>
 
-#include "core/ops/ops.h"
-
 namespace tamis {
+
+namespace op {
+#define OP(name) extern const OpDef name;
+#include "core/ops.def"
+#undef OP
+}  // namespace op
+
 namespace {
 
 const std::array kAllOps{

@@ -1,5 +1,5 @@
 // OpDef: everything the frame knows about an op without knowing a backend. One per op, defined in
-// core/ops/<op>/<op>.cpp as `const OpDef tamis::op::<name>`; core/ops.def lists them.
+// core/ops/<op>/<op>.cpp as `const OpDef tamis::op::<name>` and declared in <op>.h; core/ops.def lists them.
 #pragma once
 
 #include <cstddef>
@@ -56,6 +56,8 @@ struct OpDef {
   double (*bytes)(const OpCall&);             // least traffic: each operand once, gathered rows as gathered
   Status (*decompose)(const Decomposition&);  // null for plain ops
   Tolerance tolerance;
+  // Number format of its products, which says what units could compute them; null: that of the first operand.
+  DType (*arithmetic)(const OpCall&) = nullptr;
 };
 
 // Marks, before infer(), an optional output that the caller asks for.

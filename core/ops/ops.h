@@ -1,4 +1,4 @@
-// All op definitions, and the enums that several ops' params share.
+// What several ops' params share. Each op is declared in its own header, so that a new one rebuilds little.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +7,6 @@
 
 namespace tamis {
 
-namespace op {
-#define OP(name) extern const OpDef name;
-#include "core/ops.def"
-#undef OP
-}  // namespace op
-
 // How `linear` and the MoE ops round their activations before multiplying (DESIGN 3). Each kernel row
 // computes exactly this function or rejects.
 enum class ActQuant : std::uint8_t {
@@ -20,6 +14,11 @@ enum class ActQuant : std::uint8_t {
   kE4M3Group128F32,   // e4m3 per token per 128 columns, scale amax/448
   kE4M3Group128Pow2,  // same, scale rounded up to a power of two (scale_fmt ue8m0)
 };
+
+// Number format of the products of x and w: e4m3 only where both are.
+inline DType product_format(ActQuant act_quant, DType x, DType w) {
+  return act_quant != ActQuant::kNone && w == DType::kE4M3 ? DType::kE4M3 : x;
+}
 
 // Which elements of a rotary vector x[0, R) form pair i, rotated by pos * inv_freq[i].
 enum class RopePairing : std::uint8_t {

@@ -1,5 +1,6 @@
 #include "core/policy/capability.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/ranges.h>
@@ -75,16 +76,30 @@ std::vector<std::string> capability_names() {
 
 Result<DeviceInfo> find_capability(const std::string& name) {
   for (const CapabilityFile& file : kFiles) {
-    if (name == file.name) return parse_capability(name, file.text);
+    if (name != file.name) continue;
+    TAMIS_ASSIGN_OR_RETURN(Capability capability, parse_capability(name, file.text));
+    return std::move(capability.info);
   }
   return not_found("capability {}: known: {}", name, fmt::join(capability_names(), ", "));
 }
 
-Result<DeviceInfo> parse_capability(const std::string& where, const std::string& text) {
+Ceilings ceilings_of(const DeviceInfo& info) {
+  for (const CapabilityFile& file : kFiles) {
+    const Result<Capability> found = parse_capability(file.name, file.text);
+    if (!found.ok()) continue;
+    const auto& names = found->driver_names;
+    if (info.name == found->info.name || std::find(names.begin(), names.end(), info.name) != names.end())
+      return found->ceilings;
+  }
+  return {};
+}
+
+Result<Capability> parse_capability(const std::string& where, const std::string& text) {
   constexpr std::int64_t kMaxGib = 1 << 20, kMaxUnits = 1 << 20, kMaxKib = 1 << 20;
   TAMIS_ASSIGN_OR_RETURN(const nlohmann::json json, parse_json(text, where, 2));
   JsonFields fields(json, where);
-  DeviceInfo info;
+  Capability capability;
+  DeviceInfo& info = capability.info;
   info.backend = fields.string_or("backend", "");
   info.name = fields.string_or("name", where);
   info.units = static_cast<int>(fields.integer("units", {1, kMaxUnits}));
@@ -93,11 +108,20 @@ Result<DeviceInfo> parse_capability(const std::string& where, const std::string&
   info.driver = "none: a capability file";
   const std::string arch = fields.string_or("arch", "");
   const std::vector<std::string> features = fields.strings("features");
+  constexpr NumberRange kRate{0.001, 1e6};
+  Ceilings& ceilings = capability.ceilings;
+  ceilings.memory_gbs = fields.number("memory_gbs", kRate);
+  ceilings.f32_tflops = fields.number("f32_tflops", kRate);
+  ceilings.bf16_tflops = fields.number("bf16_tflops", kRate);
+  ceilings.fp8_tflops = fields.number_or("fp8_tflops", 0, kRate);
+  ceilings.source = fields.string_or("source", "");
+  capability.driver_names = fields.strings("driver_names");
+  if (ceilings.source.empty()) fields.fail_missing("source");
   TAMIS_RETURN_IF_ERROR(fields.status());
   if (info.backend.empty()) return corrupt_data("{}: backend: expected a string, found nothing", where);
   TAMIS_ASSIGN_OR_RETURN(info.arch, parse_arch(where, arch));
   TAMIS_ASSIGN_OR_RETURN(info.features, parse_features(where, features));
-  return info;
+  return capability;
 }
 
 std::shared_ptr<Device> make_stand_in(DeviceInfo info) { return std::make_shared<StandIn>(std::move(info)); }

@@ -116,13 +116,16 @@ constexpr FieldInfo kFields[] = {
 
 }  // namespace
 
-std::vector<Group> all_groups() {
-  std::vector<Group> groups;
-  for (const auto& part : {model_groups(), memory_groups(), parallel_groups(), attention_groups(),
-                           cache_groups(), dsa_groups(), moe_groups(), gemm_groups(), speculative_groups(),
-                           mla_path_groups(), check_groups(), parallel_check_groups()}) {
-    groups.insert(groups.end(), part.begin(), part.end());
-  }
+const std::vector<Group>& all_groups() {
+  static const std::vector<Group> groups = [] {
+    std::vector<Group> all;
+    for (const auto& part : {model_groups(), memory_groups(), parallel_groups(), attention_groups(),
+                             cache_groups(), dsa_groups(), moe_groups(), gemm_groups(), speculative_groups(),
+                             mla_path_groups(), check_groups(), parallel_check_groups()}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  }();
   return groups;
 }
 
@@ -148,11 +151,16 @@ std::vector<OpFamily> policy_families(const PolicyDecision& decision) {
   const auto add = [&](const char* op, const std::string& family) {
     if (!family.empty() && family != "auto" && family != "portable") families.push_back({op, family});
   };
-  const bool dsa = decision.value(Field::kIsDsa) == "true";
-  const bool dense = decision.value(Field::kUseMha) == "true";
-  add(dsa ? "sparse_mla" : "dense_mla",
-      dense ? decision.value(Field::kDecodeBackend) : decision.value(Field::kPrefillImpl));
-  if (dense) add("mha_prefill", decision.value(Field::kDenseKernel));
+  const std::string& attention = decision.value(Field::kPrefillImpl);
+  if (decision.value(Field::kUseMha) == "true") {
+    add("mha_prefill", decision.value(Field::kDenseKernel));
+  } else if (decision.value(Field::kIsDsa) == "true") {
+    add("sparse_mla", attention);
+    add("topk_select", decision.value(Field::kTopkBackend));
+    add("indexer_scores", decision.value(Field::kPagedLogits));
+  } else {
+    for (const char* op : {"dense_mla", "mha_prefill"}) add(op, attention);
+  }
   add("linear", decision.value(Field::kFp8Gemm));
   add("moe_experts", decision.value(Field::kMoeKernel));
   return families;

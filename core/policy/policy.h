@@ -109,7 +109,7 @@ struct PolicyDecision {
 
 PolicyDecision decide(const PolicyInput& input, PolicyMode mode);
 
-// The family of kernel rows for each op under this decision, in the form of PlanOptions::families. Left out
+// The family of kernel rows for each op that this batch runs, in the form of PlanOptions::families. Left out
 // are ops without one, and those for which every row of the table will do ("portable").
 struct OpFamily {
   const char* op;

@@ -300,7 +300,7 @@ void add_flags(std::string& text) {
 
 std::string policy_table() {
   std::string text =
-      "# Policy\n\nWritten by `tamis policy --table`. Each line is `tamis policy --arch DEVICE --model MODEL "
+      "# Policy\n\nWritten by `tamis docs`. Each line is `tamis policy --arch DEVICE --model MODEL "
       "FLAG`\n"
       "for a prefill of 4096 new tokens. `a / b`: SGLang's answer (mirror) and what runs here (auto), where\n"
       "they differ; one answer where they agree.\n";

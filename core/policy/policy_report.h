@@ -18,7 +18,8 @@ nlohmann::ordered_json policy_json(const PolicyInput& input, PolicyMode mode);
 // One line a decision with where it comes from, then errors and warnings.
 std::string policy_text(const PolicyInput& input, PolicyMode mode);
 
-// docs/generated/policy.md: device × model × dtype × flags, then every row of the rules.
+// docs/generated/policy.md (`tamis docs` writes it): device × model × dtype × flags, then every row of the
+// rules.
 std::string policy_table();
 
 }  // namespace tamis

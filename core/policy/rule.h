@@ -117,7 +117,7 @@ struct Group {
 };
 
 // Every group, in the order in which SGLang's resolver runs them.
-std::vector<Group> all_groups();
+const std::vector<Group>& all_groups();
 
 // The groups of each rules_<name>.cpp, in order.
 std::span<const Group> model_groups();

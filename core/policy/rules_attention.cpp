@@ -16,6 +16,9 @@ bool both_equal(const Facts& f) {
 bool hopper(const Facts& f) { return f.cuda() && f.major() == 9 && f.in.device.cuda_version >= 1203; }
 bool nsa_default(const Facts& f) { return none_set(f) && f.dsa_defaults(); }
 
+// A device for which SGLang has no sparse attention.
+bool dsa_elsewhere(const Facts& f) { return nsa_default(f) && !f.cuda() && !f.rocm() && !f.npu(); }
+
 // Whether the main backend would be fa3, for the correction under fp8_e5m2.
 bool wants_fa3(const Facts& f) {
   if (!main_unset(f)) return f.flags().attention_backend == "fa3";
@@ -48,6 +51,10 @@ constexpr Rule kAttention[] = {
      [](const Facts& f) { return f.npu(); },
      "ascend",
      {"python/sglang/srt/hardware_backend/npu/utils.py", "L45-95"}},
+    {"attention.nsa_here", dsa_elsewhere, "nsa", kTamis, kApril | kAuto,
+     "sparse attention runs on every device"},
+    {"attention.dsa_here", dsa_elsewhere, "dsa", kTamis, kAugust | kAuto,
+     "sparse attention runs on every device"},
     {"attention.xpu", [](const Facts& f) { return f.in.device.platform == PolicyPlatform::kXpu; },
      "intel_xpu", server_args("L750-880"), kEverywhere, "set by the device handler"},
     {"attention.amx",

@@ -221,6 +221,16 @@ constexpr Rule kWarnings[] = {
     {"warning.cp_without_rule",
      [](const Facts& f) { return f.context_parallel() && !f.dsa_defaults() && f.april(); },
      "context parallelism without DSA: the sheet has no rule for it", server_args("L221")},
+    {"warning.cp_few_tokens",
+     [](const Facts& f) {
+       const bool zigzag = f.is(Field::kCpMode, {"in-seq-split", "zigzag"});
+       return f.context_parallel() && f.dsa() && f.plain_extend() &&
+              f.new_tokens() < (zigzag ? 2 : 1) * f.number(Field::kCpSize);
+     },
+     "context parallelism: too few new tokens to split over the ranks",
+     {"python/sglang/srt/layers/utils/cp_utils.py", ""},
+     kEverywhere,
+     "a token a rank, or two in-seq-split"},
     {"warning.cp_hopper", [](const Facts& f) { return f.context_parallel() && f.dsa() && f.sm() != 90; },
      "context parallelism of DSA is verified on Hopper only", server_args("L1680-1735")},
     {"warning.draft_path",

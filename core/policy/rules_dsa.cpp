@@ -177,6 +177,8 @@ constexpr Rule kRowBytes[] = {{"layout.bytes", nullptr, row_bytes, kWidths, kEve
 bool not_nsa(const Facts& f) { return !f.dsa() || !one_of(f.batch_attention(), {"nsa", "dsa"}); }
 bool dense_part(const Facts& f) { return f.sm() == 90 || (f.sm() >= 100 && f.sm() < 110); }
 bool gfx95(const Facts& f) { return (f.gfx() >> 4) == 0x95; }
+// tamis has dense rows for every device: in `auto` a threshold that the user gives counts on all of them.
+bool asked_here(const Facts& f) { return f.automatic && f.flags().dense_threshold.has_value(); }
 
 constexpr Source kDense = nsa_backend("L2147-2180");
 constexpr std::int64_t kChunkCapacity = 128 * 1024;  // forward_batch_deepseek_mha_mixin.py L46-49
@@ -185,10 +187,11 @@ constexpr Rule kUseMha[] = {
     {"mha.not_nsa", not_nsa, "false", kDense, kEverywhere, "a rule of the nsa backend"},
     {"mha.mode", [](const Facts& f) { return !f.plain_extend(); }, "false", kDense, kEverywhere,
      "condition 1: an extend without speculation"},
-    {"mha.part", [](const Facts& f) { return !dense_part(f); }, "false", kDense, kApril,
-     "condition 2: SM90, or SM100 up to SM110"},
-    {"mha.part_gfx95", [](const Facts& f) { return !dense_part(f) && !gfx95(f); }, "false", nsa_backend(""),
-     kAugust, "condition 2: SM90, SM100 up to SM110, or gfx95"},
+    {"mha.part", [](const Facts& f) { return !dense_part(f) && !asked_here(f); }, "false", kDense, kApril,
+     "condition 2: SM90, or SM100 up to SM110; auto: or --dense-prefill-threshold is given"},
+    {"mha.part_gfx95", [](const Facts& f) { return !dense_part(f) && !gfx95(f) && !asked_here(f); }, "false",
+     nsa_backend(""), kAugust,
+     "condition 2: SM90, SM100 up to SM110, or gfx95; auto: or --dense-prefill-threshold is given"},
     {"mha.length", [](const Facts& f) { return f.longest_sequence() > f.number(Field::kDenseThreshold); },
      "false", kDense, kEverywhere, "condition 3: no sequence longer than dense_prefill_threshold"},
     {"mha.dtype", [](const Facts& f) { return !bf16(f) && !fp8(f); }, "false", kDense, kEverywhere,
@@ -226,6 +229,16 @@ constexpr Rule kPrefillImpl[] = {
      kAutoKernel},
     {"impl.auto_bf16", auto_prefill, "flashmla_sparse", kAutoKernel, kEverywhere,
      "also for raw FP8 rows: the pool counts as FP8 only where it is packed"},
+    {"impl.gfx950_triton",
+     [](const Facts& f) {
+       return f.gfx() == 0x950 && f.is(Field::kPrefillBackend, "tilelang") && f.local_heads() == 16 &&
+              f.in.model.index_topk == 2048 && f.new_tokens() >= 512;
+     },
+     "triton",
+     {"python/sglang/kernels/ops/attention/dsa", ""},
+     kAugust,
+     "16 heads, top-2048, 512 tokens or more; the sheet does not say under which backend: taken as "
+     "tilelang's"},
     {"impl.prefill", nullptr, Answer([](const Facts& f) { return f.value(Field::kPrefillBackend); }),
      nsa_backend("")},
 };
@@ -234,7 +247,7 @@ constexpr Rule kDenseKernel[] = {
     {"dense.none", [](const Facts& f) { return !uses_mha(f); }, "", nsa_backend("L1787-1850")},
     {"dense.sm90", [](const Facts& f) { return f.sm() == 90; }, "flash_attn_varlen",
      nsa_backend("L1787-1850")},
-    {"dense.sm100", [](const Facts& f) { return f.cuda(); }, "flashinfer_trtllm_ragged",
+    {"dense.sm100", [](const Facts& f) { return f.sm() >= 100; }, "flashinfer_trtllm_ragged",
      nsa_backend("L1787-1850")},
     {"dense.gfx95", nullptr, "", nsa_backend(""), kAugust, "the sheet does not name the kernel of gfx95"},
 };

@@ -1,5 +1,7 @@
 // indexer_topk and indexer_prepare against their decompositions, bit for bit, on all their parity cases: the
 // planner may swap one for the other and nothing changes.
+#include "core/ops/indexer_prepare/indexer_prepare.h"
+#include "core/ops/indexer_topk/indexer_topk.h"
 #include "tests/core/decomposed.h"
 
 namespace tamis::test {

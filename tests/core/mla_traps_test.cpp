@@ -8,6 +8,7 @@
 #include "core/ops/kv_store/kv_store.h"
 #include "core/ops/merge_lse/merge_lse.h"
 #include "core/ops/mha_prefill/mha_prefill.h"
+#include "core/ops/mla_rope_store/mla_rope_store.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
 #include "tests/cases/kv_fills.h"
 #include "tests/core/decomposed.h"

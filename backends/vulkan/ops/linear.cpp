@@ -164,7 +164,7 @@ Status launch_decode(Queue& queue, const OpCall& call, const Scratch& scratch) {
 constexpr KernelRow kRows[] = {
     {.name = "vulkan.linear.packed_decode",
      .op = "linear",
-     .families = "packed_decode",
+     .families = "packed",
      .needs = kNeeds,
      .accepts = accepts_packed,
      .prefers = prefers_few_tokens,

@@ -15,6 +15,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef add_rms_norm;
+}
+
 struct AddRmsNormParams {
   float eps = 1e-6f;
   DType out = DType::kF32;

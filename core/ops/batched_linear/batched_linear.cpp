@@ -30,6 +30,11 @@ double flops(const OpCall& call) {
   return 2.0 * static_cast<double>(call[kX].desc.elements()) * static_cast<double>(call[kY].desc.dim(2));
 }
 
+DType arithmetic(const OpCall& call) {
+  return product_format(call.as<BatchedLinearParams>().act_quant, call[kX].desc.dtype,
+                        call[kWeight].desc.dtype);
+}
+
 }  // namespace
 
 const OpDef op::batched_linear{
@@ -41,6 +46,7 @@ const OpDef op::batched_linear{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
+    .arithmetic = arithmetic,
 };
 
 }  // namespace tamis

@@ -15,6 +15,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef batched_linear;
+}
+
 struct BatchedLinearParams {
   bool w_is_kn = false;
   ActQuant act_quant = ActQuant::kNone;

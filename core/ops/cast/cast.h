@@ -12,6 +12,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef cast;
+}
+
 struct CastParams {
   DType out = DType::kF32;
 };

@@ -12,6 +12,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef concat;
+}
+
 struct ConcatParams {
   std::uint8_t unused = 0;
 };

@@ -24,6 +24,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef dense_mla;
+}
+
 struct DenseMlaParams {
   KvFormat format = KvFormat::kPlain;
   std::int32_t c = 0;

@@ -13,6 +13,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef embed;
+}
+
 struct EmbedParams {
   DType out = DType::kF32;
 };

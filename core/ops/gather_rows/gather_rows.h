@@ -12,6 +12,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef gather_rows;
+}
+
 struct GatherRowsParams {
   std::uint8_t unused = 0;
 };

@@ -14,6 +14,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef hadamard;
+}
+
 struct HadamardParams {
   std::uint8_t unused = 0;
 };

@@ -18,6 +18,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef index_k_store;
+}
+
 struct IndexKStoreParams {
   IndexFormat format = IndexFormat::kExact;
   std::int32_t page_size = 64;

@@ -4,9 +4,8 @@
 //   seq_of_token [T] i32                  sequence of row t; absent: 0; paged only
 //   page_table   [n_seqs, max_pages] i32  page of a sequence's positions [j * page_size, (j + 1) * page_size)
 //   row_start    [T] i32                  ragged only; absent: 0
-//   slots        [T, k] i32               paged: page_table[seq, idx / page_size] * page_size + idx %
-//   page_size
-//                                         ragged (no page_table): row_start + idx
+//   slots        [T, k] i32               paged: page_table[seq, idx / page_size] * page_size
+//                                         + idx % page_size; ragged (no page_table): row_start + idx
 //
 // -1 stays -1. What is not there gives -1: a sequence or page outside the page table, a negative page, a slot
 // beyond int32. Exact. FLOPs 0.
@@ -16,6 +15,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef index_to_slot;
+}
 
 struct IndexToSlotParams {
   std::int32_t page_size = 64;

@@ -22,6 +22,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef indexer_prepare;
+}
+
 struct IndexerPrepareParams {
   RopePairing pairing = RopePairing::kHalfSplit;
   IndexFormat format = IndexFormat::kExact;

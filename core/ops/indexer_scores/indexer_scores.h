@@ -10,10 +10,12 @@
 //   key_scale    [S] f32             ragged e4m3 keys only; absent: 1
 //   seq_of_token [T] i32             paged only; absent: sequence 0
 //   page_table   [n_seqs, max_pages] i32  paged only, required there
-//   ks           [T] i32             ragged only: first visible row = first row of the token's sequence;
-//   absent: 0 ke           [T] i32             paged: visible keys are positions [0, ke); ragged: rows [ks,
-//   ke); 0: padding scores       [T, max_keys] f32   columns are positions (paged) or key rows (ragged);
-//   outside the visible: -inf
+//   ks           [T] i32             ragged only: first visible row, the first row of the token's
+//                                    sequence; absent: 0
+//   ke           [T] i32             paged: visible keys are positions [0, ke); ragged: rows [ks, ke);
+//                                    0: padding
+//   scores       [T, max_keys] f32   columns are positions (paged) or key rows (ragged); -inf outside the
+//                                    visible ones
 //
 // Numerics: fp32 throughout (a unit that accumulates narrower states its bound). ReLU comes before the sum
 // over heads; relu(NaN) = 0, as max(x, 0) gives on every device. Scores of a key depend on the query, the key
@@ -28,6 +30,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef indexer_scores;
+}
 
 struct IndexerScoresParams {
   IndexFormat format = IndexFormat::kExact;  // of the paged cache

@@ -18,6 +18,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef indexer_topk;
+}
+
 struct IndexerTopkParams {
   IndexFormat format = IndexFormat::kExact;
   std::int32_t page_size = 64;

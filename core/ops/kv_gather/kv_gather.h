@@ -18,6 +18,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef kv_gather;
+}
+
 struct KvGatherParams {
   KvFormat format = KvFormat::kPlain;
   std::int32_t c = 0;

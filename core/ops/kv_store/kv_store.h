@@ -21,6 +21,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef kv_store;
+}
+
 struct KvStoreParams {
   KvFormat format = KvFormat::kPlain;
   std::int32_t c = 0;

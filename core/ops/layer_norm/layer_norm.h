@@ -16,6 +16,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef layer_norm;
+}
+
 struct LayerNormParams {
   float eps = 1e-6f;
   DType out = DType::kF32;

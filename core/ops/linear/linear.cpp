@@ -22,6 +22,10 @@ double flops(const OpCall& call) {
   return 2.0 * static_cast<double>(call[kX].desc.elements()) * static_cast<double>(call[kWeight].desc.dim(0));
 }
 
+DType arithmetic(const OpCall& call) {
+  return product_format(call.as<LinearParams>().act_quant, call[kX].desc.dtype, call[kWeight].desc.dtype);
+}
+
 }  // namespace
 
 const OpDef op::linear{
@@ -33,6 +37,7 @@ const OpDef op::linear{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
+    .arithmetic = arithmetic,
 };
 
 }  // namespace tamis

@@ -15,6 +15,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef linear;
+}
+
 struct LinearParams {
   ActQuant act_quant = ActQuant::kNone;
   DType out = DType::kF32;

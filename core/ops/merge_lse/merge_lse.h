@@ -17,6 +17,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef merge_lse;
+}
+
 struct MergeLseParams {
   std::uint8_t unused = 0;
 };

@@ -28,6 +28,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef mha_prefill;
+}
+
 struct MhaPrefillParams {
   float scale = 1.0f;
   DType out = DType::kF32;

@@ -1,13 +1,15 @@
 // mla_rope_store (composite): rotates the queries, normalises the latent, rotates the key part and writes the
 // latent cache. = rope(q_rope), rms_norm(kv_a[:, :C]), rope(kv_a[:, C:]), kv_store.
 //
-//   q_rope      [T, h, R]    f32, bf16 or f16, may be strided (the last R columns of each head of q_b's
-//   output) kv_a        [T, C + R]   f32, bf16 or f16, may be strided: latent, then the key part of all heads
+//   q_rope      [T, h, R]    f32, bf16 or f16, may be strided: the last R columns of each head of q_b's
+//                            output
+//   kv_a        [T, C + R]   f32, bf16 or f16, may be strided: latent, then the key part of all heads
 //   norm_weight [C]          f32
 //   inv_freq    [R / 2]      f32
 //   positions   [T]          i32
-//   slot        [T]          i32; -1 (padding) or past the end: nothing is stored; q_out is written all the
-//   same q_out       [T, h, R]    dtype of q_rope cache       [slots, …]   state, as in kv_store
+//   slot        [T]          i32; -1 (padding) or past the end: nothing is stored, but q_out is written
+//   q_out       [T, h, R]    dtype of q_rope
+//   cache       [slots, …]   state, as in kv_store
 //
 // Interleaved pairs, magnitude 1; only the latent is normalised. Rounding points are those of the plain ops:
 // the normalised latent and the rotated key part are rounded to the dtype of kv_a before kv_store rounds them
@@ -20,6 +22,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef mla_rope_store;
+}
 
 struct MlaRopeStoreParams {
   KvFormat format = KvFormat::kPlain;

@@ -1,9 +1,10 @@
 // moe_combine: adds up the experts' outputs of each token, and the shared expert's.
 //
-//   y       [M, H]     f32, bf16 or f16: the experts' outputs, in moe_permute's row order; rows may be
-//   strided row_of  [T, topk]  i32: rows of y; outside [0, M), -1 above all: contributes nothing weights [T,
-//   topk]  f32; not read where row_of is absent shared  [T, H]     f32, bf16 or f16, optional out     [T, H]
-//   params.out: f32, bf16 or f16
+//   y       [M, H]     f32, bf16 or f16, rows may be strided: the experts' outputs in moe_permute's order
+//   row_of  [T, topk]  i32: rows of y; outside [0, M), -1 above all: contributes nothing
+//   weights [T, topk]  f32; not read where row_of is absent
+//   shared  [T, H]     f32, bf16 or f16, optional
+//   out     [T, H]     params.out: f32, bf16 or f16
 //
 // Numerics: fp32, products and sums in k order from k = 0, then + shared, one rounding to out. A gather, so
 // no atomics and no order that depends on timing. A token without rows gives shared, or 0. FLOPs 2 T topk H.
@@ -14,6 +15,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef moe_combine;
+}
 
 struct MoeCombineParams {
   DType out = DType::kF32;

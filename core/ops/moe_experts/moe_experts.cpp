@@ -74,6 +74,10 @@ Status decompose(const Decomposition& d) {
   return g.status();
 }
 
+DType arithmetic(const OpCall& call) {
+  return product_format(call.as<MoeExpertsParams>().act_quant, call[kX].desc.dtype, call[kW13].desc.dtype);
+}
+
 }  // namespace
 
 const OpDef op::moe_experts{
@@ -85,6 +89,7 @@ const OpDef op::moe_experts{
     .bytes = bytes,
     .decompose = decompose,
     .tolerance = {.f32 = 1e-5},
+    .arithmetic = arithmetic,
 };
 
 }  // namespace tamis

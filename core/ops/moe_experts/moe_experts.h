@@ -8,8 +8,8 @@
 //   shared  [T, H]      f32, bf16 or f16, optional: the shared experts' output
 //   out     [T, H]      params.out: f32, bf16 or f16
 //
-//   out = sum over k of weights[k] * w2[e] · (silu(gate) * up) + shared,   (gate, up) = w13[e] · x,   e =
-//   ids[k]
+//   out = sum over k of weights[k] * w2[e] · (silu(gate) * up) + shared
+//   with (gate, up) = w13[e] · x, e = ids[k]
 //
 // Decomposition: moe_permute, moe_grouped_gemm (w13), silu_mul, moe_grouped_gemm (w2), moe_combine. Rounding
 // points as there: gate and up, their product after silu, and each expert's output are rounded to the dtype
@@ -24,6 +24,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef moe_experts;
+}
 
 struct MoeExpertsParams {
   ActQuant act_quant = ActQuant::kNone;

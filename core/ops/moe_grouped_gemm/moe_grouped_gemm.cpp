@@ -36,6 +36,11 @@ double bytes(const OpCall& call) {
   return operand_bytes(call) - all + all * std::min(1.0, rows / experts);
 }
 
+DType arithmetic(const OpCall& call) {
+  return product_format(call.as<MoeGroupedGemmParams>().act_quant, call[kX].desc.dtype,
+                        call[kWeight].desc.dtype);
+}
+
 }  // namespace
 
 const OpDef op::moe_grouped_gemm{
@@ -47,6 +52,7 @@ const OpDef op::moe_grouped_gemm{
     .bytes = bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
+    .arithmetic = arithmetic,
 };
 
 }  // namespace tamis

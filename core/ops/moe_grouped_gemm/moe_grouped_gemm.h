@@ -1,9 +1,10 @@
 // moe_grouped_gemm: each expert's matrix times the rows that moe_permute sorted to it.
 //
 //   x       [M, K]     f32, bf16 or f16, rows may be strided
-//   offsets [E + 1]    i32: rows [offsets[e], offsets[e + 1]) belong to expert e; ascending from 0 to at most
-//   M w       [E, N, K]  weight: f32, bf16, f16 or e4m3 with 128 x 128 block scales (multipliers) y       [M,
-//   N]     params.out: f32, bf16 or f16; zero from row offsets[E] on
+//   offsets [E + 1]    i32: rows [offsets[e], offsets[e + 1]) belong to expert e; ascending from 0 to
+//                      at most M
+//   w       [E, N, K]  weight: f32, bf16, f16 or e4m3 with 128 x 128 block scales (multipliers)
+//   y       [M, N]     params.out: f32, bf16 or f16; zero from row offsets[E] on
 //
 // Numerics: as `linear`, per expert: products and sums in fp32 (a unit that accumulates narrower promotes
 // every 128 of K), one rounding to y; act_quant rounds each row of x per 128 columns to e4m3 first. Rows of x
@@ -16,6 +17,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef moe_grouped_gemm;
+}
 
 struct MoeGroupedGemmParams {
   ActQuant act_quant = ActQuant::kNone;

@@ -3,8 +3,9 @@
 //   logits  [T, E]     f32, rows may be strided
 //   bias    [E]        f32, optional: e_score_correction_bias
 //   slot    [T]        i32, optional: a negative slot marks a padding token
-//   ids     [T, topk]  i32 out, ascending; -1 behind them where fewer than topk experts are left, and for
-//   padding weights [T, topk]  f32 out, 0 where the id is -1
+//   ids     [T, topk]  i32, ascending; -1 behind them where fewer than topk experts are left, and for
+//                      padding
+//   weights [T, topk]  f32, 0 where the id is -1
 //
 //   p = sigmoid(logits), b = p + bias. Experts lie in n_group equal groups of consecutive ids; the score of a
 //   group is the sum of its two largest b (two equal maxima are both counted; a group of one expert has that
@@ -26,6 +27,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef moe_route;
+}
 
 struct MoeRouteParams {
   std::int32_t topk = 0;

@@ -15,6 +15,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef quantize_group;
+}
+
 struct QuantizeGroupParams {
   std::int32_t group = 128;
   bool pow2 = true;

@@ -12,6 +12,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef residual_add;
+}
+
 struct ResidualAddParams {
   std::uint8_t unused = 0;
 };

@@ -14,6 +14,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef rms_norm;
+}
+
 struct RmsNormParams {
   float eps = 1e-6f;
   DType out = DType::kF32;

@@ -19,6 +19,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef rope;
+}
+
 struct RopeParams {
   RopePairing pairing = RopePairing::kInterleaved;
   std::int32_t begin = 0;

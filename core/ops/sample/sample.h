@@ -8,26 +8,24 @@
 //   repetition  [n]     f32, 1 = off
 //   presence    [n]     f32, 0 = off
 //   frequency   [n]     f32, 0 = off
-//   counts      [n, V]  i32, optional: how often each token was seen; without it the three penalties do
-//   nothing seed        [n, 2]  i32: low and high half of a u64 position    [n]     i32: of the token that is
-//   drawn token       [n]     i32 out logprob     [n]     f32 out: natural log of the token's probability
-//   under the final distribution
+//   counts      [n, V]  i32, optional: how often each token was seen; without it no penalty counts
+//   seed        [n, 2]  i32: low and high half of a u64
+//   position    [n]     i32: of the token that is drawn
+//   token       [n]     i32
+//   logprob     [n]     f32: natural log of the token's probability under the final distribution
 //
 // Order of the steps, each on what the one before left over:
-//   1. penalties: a token with count > 0 gets logit / repetition if the logit is above 0, else logit *
-//   repetition (CTRL);
-//      then presence + frequency * count is subtracted (OpenAI; count saturates at 2^24). In fp64, rounded
-//      once to fp32. After that a NaN is -inf and +inf is the largest finite float. A row with nothing above
-//      -inf gives token 0, logprob -inf.
+//   1. penalties: a token with count > 0 gets logit / repetition if the logit is above 0, else
+//      logit * repetition (CTRL); then presence + frequency * count is subtracted (OpenAI; count saturates at
+//      2^24). In fp64, rounded once to fp32. After that a NaN is -inf and +inf is the largest finite float. A
+//      row with nothing above -inf gives token 0, logprob -inf.
 //   2. temperature. 0: the token of the largest penalised logit, logprob 0.
 //   3. top-k: the k best tokens by (penalised logit descending, id ascending).
-//   4. top-p: the shortest prefix of that order whose probability, of what top-k left, reaches top_p; the
-//   token that
-//      reaches it stays.
+//   4. top-p: the shortest prefix of that order whose probability, of what top-k left, reaches top_p;
+//      the token that reaches it stays.
 //   5. min-p: tokens of at least min_p times the probability of the best one.
-//   6. draw: u = uniform24(philox4x32_10(seed, position, 0).v[0]); the first token, by ascending id, at which
-//   the
-//      cumulated probability of the kept tokens exceeds u.
+//   6. draw: u = uniform24(philox4x32_10(seed, position, 0).v[0]); the first token, by ascending id, at
+//      which the cumulated probability of the kept tokens exceeds u.
 //
 // Determinism: given equal logits every backend gives the same token. Probabilities are 64-bit integers in
 // units of 2^-40 of the best token's (core/numeric/sampling.h, which every backend compiles), so the sums of
@@ -40,6 +38,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef sample;
+}
 
 struct SampleParams {
   std::uint8_t unused = 0;

@@ -12,6 +12,10 @@
 
 namespace tamis {
 
+namespace op {
+extern const OpDef silu_mul;
+}
+
 struct SiluMulParams {
   std::uint8_t unused = 0;
 };

@@ -4,9 +4,12 @@
 //   q_rope     [T, h, R]   f32, bf16 or f16, may be strided
 //   cache      [slots, …]  f32, bf16 or packed u8, as kv_store writes it
 //   slots      [T, k]      i32 rows of the cache, in any order; -1 and rows past the end are holes,
-//   duplicates count twice length     [T]         i32, optional: entries of slots at or past it are ignored;
-//   absent = k sink       [h]         f32 weight, optional out        [T, h, C]   params.out lse        [T,
-//   h]      f32 max_logits [T, h]      f32, optional
+//                          duplicates count twice
+//   length     [T]         i32, optional: entries of slots at or past it are ignored; absent: k
+//   sink       [h]         f32 weight, optional
+//   out        [T, h, C]   params.out
+//   lse        [T, h]      f32
+//   max_logits [T, h]      f32, optional
 //
 // Row s of the cache is both key and value: score = scale (q_latent · latent_s + q_rope · rope_s); out = sum
 // of softmax(score)_s latent_s; max_logits = the largest score; lse = log of the sum of exp(score), natural.
@@ -23,6 +26,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef sparse_mla;
+}
 
 struct SparseMlaParams {
   KvFormat format = KvFormat::kPlain;

@@ -3,8 +3,9 @@
 //   scores [T, S] f32   row stride may exceed S; row t is read in [ks, ke) only
 //   ks     [T] i32      first visible column; absent: 0
 //   ke     [T] i32      one past the last visible column; ke <= ks (padding): nothing is visible
-//   idx    [T, k] i32   s - ks of the chosen columns (positions in the row's own sequence), ascending, then
-//   -1 count  [T] i32      how many were chosen: min(k, ke - ks)
+//   idx    [T, k] i32   s - ks of the chosen columns (positions in the row's own sequence), ascending,
+//                       then -1
+//   count  [T] i32      how many were chosen: min(k, ke - ks)
 //
 // The set is that of the k best by (score descending, index ascending), the order of
 // core/numeric/sortable_key.h: -0 equals +0, -inf is a value like any other, NaN ranks below -inf and is
@@ -18,6 +19,10 @@
 #include "core/ops/ops.h"
 
 namespace tamis {
+
+namespace op {
+extern const OpDef topk_select;
+}
 
 struct TopkSelectParams {
   std::int32_t k = 2048;
