@@ -187,8 +187,10 @@ Status WeightStore::pack(const std::string& name, const KernelRow& row, const La
   return {};
 }
 
-Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call) {
-  const Layout layout = row.weight_layout != nullptr ? row.weight_layout(device_.info(), call) : Layout{};
+Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call,
+                                         std::size_t operand) {
+  const Layout layout =
+      row.weight_layout != nullptr ? row.weight_layout(device_.info(), call, operand) : Layout{};
   const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
   return as_stored ? place_stored(name) : pack(name, row, layout);
 }
@@ -206,7 +208,7 @@ Result<bool> WeightStore::make_resident(const Plan& plan) {
       const PlanCall call = plan.unbound_call(i);
       changed = true;
       TAMIS_RETURN_IF_ERROR(
-          make_weight_resident(name, *planned.choice.row, call.call).with_context("weight " + name));
+          make_weight_resident(name, *planned.choice.row, call.call, o).with_context("weight " + name));
     }
   }
   return changed;

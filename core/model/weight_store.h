@@ -54,7 +54,8 @@ class WeightStore {
   Result<Stored> device_tensor(const std::string& name);
   Result<BufferRange> map(std::span<const std::byte> bytes, std::size_t alignment);
   Result<BufferRange> upload(std::span<const std::byte> bytes);
-  Status make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call);
+  Status make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call,
+                              std::size_t operand);
   Status place_stored(const std::string& name);
   Status pack(const std::string& name, const KernelRow& row, const Layout& layout);
   static WeightPiece make_piece(const WeightPart& part, DType dtype, const Stored& source);

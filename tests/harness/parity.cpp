@@ -115,9 +115,6 @@ Status Run::pack_weight(std::size_t i, const KernelRow& row, const Layout& layou
 }
 
 Status Run::prepare(const KernelRow& row) {
-  Layout layout;
-  if (row.weight_layout != nullptr) layout = row.weight_layout(device_.info(), host_.call(op_, case_));
-  const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
   TAMIS_ASSIGN_OR_RETURN(queue_, device_.create_queue());
   operands_ = host_.operands;
   memory_.resize(operands_.size());
@@ -125,6 +122,9 @@ Status Run::prepare(const KernelRow& row) {
     Tensor& tensor = operands_[i];
     if (!tensor.present()) continue;
     if (tensor.weight != nullptr) {
+      Layout layout;
+      if (row.weight_layout != nullptr) layout = row.weight_layout(device_.info(), host_.call(op_, case_), i);
+      const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
       TAMIS_RETURN_IF_ERROR(as_stored ? upload_weight(i) : pack_weight(i, row, layout));
       continue;
     }
