@@ -1,8 +1,9 @@
-// CUDA rows of linear. FP8 weights are read in the layout row_scales; any weight as stored by the portable
-// row, one launch a piece. act_quant is a pass of its own before the product: x rounded to e4m3 and back,
-// f32.
+// CUDA rows of linear, those on matrix units first (linear_rows.h). FP8 weights are read in the layout
+// row_scales; any weight as stored by the portable row, one launch a piece. act_quant is a pass of its own
+// before the product: x rounded to e4m3 and back, f32.
 #include "core/ops/linear/linear.h"
 
+#include "backends/cuda/linear_rows.h"
 #include "backends/cuda/tensor_args.h"
 #include "core/backend/row_scales_layout.h"
 #include "kernels_cuda/linear/launch.h"
@@ -84,6 +85,10 @@ Status launch_stored(Queue& queue, const OpCall& call, const Scratch& scratch) {
 }
 
 constexpr KernelRow kRows[] = {
+    kLinearDecode,
+    kLinearWgmma,
+    kLinearCublas,
+    kLinearMma,
     {.name = "cuda.linear.packed_decode",
      .op = "linear",
      .families = "packed",
