@@ -67,7 +67,7 @@ Result<GroupedFp8Args> quantize_fp8(CudaQueue& queue, const GroupedCall& call, c
 Reason accept_grouped_fp8(const GroupedCall& call) {
   if (call.w.desc.dtype != DType::kE4M3) return reason::dtype("w", dtype_name(call.w.desc.dtype), "e4m3");
   if (call.act_quant == ActQuant::kNone) return reject("act_quant is none, the row multiplies e4m3");
-  if (call.y.desc.dtype == DType::kF32) return reason::dtype("y", "f32", "bf16, f16");
+  if (call.y.desc.dtype != DType::kBF16) return reason::dtype("y", dtype_name(call.y.desc.dtype), "bf16");
   const std::int64_t n = call.w.desc.dim(-2);
   if (n % 8 != 0) return reason::size("N", n, "multiples of 8");
   if (call.y.desc.stride(0) % 8 != 0)

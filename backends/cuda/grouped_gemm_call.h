@@ -45,7 +45,7 @@ struct GroupedCall {
   bool pow2() const { return act_quant == ActQuant::kE4M3Group128Pow2; }
 };
 
-// wgmma on e4m3: sums keep about 14 bits within 128 of K, too few for an f32 y.
+// wgmma on e4m3: sums keep about 14 bits within 128 of K, too few for a y in f32 or f16.
 Reason accept_grouped_fp8(const GroupedCall& call);
 std::int64_t grouped_fp8_workspace(const GroupedCall& call);
 Status launch_grouped_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch);

@@ -1,9 +1,8 @@
 // What the FP8 kernels of Hopper share: a ring of stages, products of 64 weight rows with kN rows of x over
-// 128 of K, and the way of 16-bit results to rows of y.
+// 128 of K, and the way of bf16 results to rows of y.
 #pragma once
 
 #include <cuda_bf16.h>
-#include <cuda_fp16.h>
 
 #include "kernels_cuda/common/fp8_wgmma.cuh"
 #include "kernels_cuda/common/pipeline_sm90.cuh"
@@ -24,11 +23,7 @@ struct Ring {
   }
 };
 
-__device__ __forceinline__ std::uint32_t pack16(float a, float b, bool f16) {
-  if (f16) {
-    const __half2 pair = __floats2half2_rn(a, b);
-    return *reinterpret_cast<const std::uint32_t*>(&pair);
-  }
+__device__ __forceinline__ std::uint32_t pack_bf16(float a, float b) {
   const __nv_bfloat162 pair = __floats2bfloat162_rn(a, b);
   return *reinterpret_cast<const std::uint32_t*>(&pair);
 }

@@ -52,7 +52,7 @@ struct GroupedFp8Args {
   std::int64_t rows;            // bound of the offsets
   // Rows per expert that the caller expects: steers the tile width, not the result.
   std::int64_t expected_rows;
-  Matrix y;           // grouped_fp8_sm90: [rows, w.rows]
+  Matrix y;           // bf16, of all but gate_up: [rows, w.rows]
   Fp8Planes product;  // grouped_fp8_gate_up_sm90: silu(gate) * up, rounded to bf16, quantised
   bool pow2;          // its scales
   bool dependent;     // launched right behind the kernel that wrote x, which lets successors start

@@ -3,6 +3,9 @@
 // both operands are permuted alike, so the fragments need no ldmatrix. e4m3 weights are widened exactly in
 // registers and promoted every 128 of K with x scale * w scale. Bound by reading the weights while few rows
 // share them. A NaN weight code (0x7f) reads as 480 here: checkpoints have none.
+// Measured on an NVIDIA H100 80GB HBM3, driver 580, 2026-11-22, `tamis bench op --device cuda --op linear
+// --row mma`, cold, medians, bf16 times e4m3: [7168, 16384] 119 us at one token (0.99 TB/s: one block of four
+// warps a unit), 271 us at 128, 1.86 ms at 1024 (129 TFLOPS); [24576, 1536] 33 us, 94 us, 0.67 ms.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 

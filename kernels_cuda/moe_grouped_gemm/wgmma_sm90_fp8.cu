@@ -139,8 +139,8 @@ __device__ __forceinline__ void finish_gate_up(const GroupedFp8Args& args, S& sh
   const auto product = [&](int i) { return silu(round_bf16(gate[i])) * round_bf16(up[i]); };
 #pragma unroll
   for (int j = 0; j < kN / 8; ++j) {
-    low[j] = pack16(product(4 * j), product(4 * j + 1), false);
-    high[j] = pack16(product(4 * j + 2), product(4 * j + 3), false);
+    low[j] = pack_bf16(product(4 * j), product(4 * j + 1));
+    high[j] = pack_bf16(product(4 * j + 2), product(4 * j + 3));
   }
   stage_transposed(low, high, shared.staged, threadIdx.x / 32 * 16);
   named_barrier(1, 256);
@@ -148,17 +148,16 @@ __device__ __forceinline__ void finish_gate_up(const GroupedFp8Args& args, S& sh
   named_barrier(1, 256);
 }
 
-// 16-bit y by shared memory, half of the tile's width at a time.
+// y by shared memory, half of the tile's width at a time.
 template <class C, int kN>
-__device__ __forceinline__ void store_16bit(const GroupedFp8Args& args, Shared<C>& shared,
-                                            const GroupedTile& tile, int column0,
-                                            const float (&sums)[C::kPerGroup][kN / 2]) {
+__device__ __forceinline__ void store_rows(const GroupedFp8Args& args, Shared<C>& shared,
+                                           const GroupedTile& tile, int column0,
+                                           const float (&sums)[C::kPerGroup][kN / 2]) {
   constexpr int kPass = Shared<C>::kStaged / 2;  // rows
   constexpr int kCount = (kN < kPass ? kN : kPass) / 8;
   const int group = threadIdx.x / 128, warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
   std::uint16_t* staged = shared.staged + group * kPass * 128;
   auto* y = static_cast<std::uint16_t*>(args.y.data);
-  const bool f16 = args.y.type == Element::kF16;
   const int chunk = lane % 16, column = column0 + chunk * 8;
 #pragma unroll
   for (int first = 0; first < kN; first += kPass) {
@@ -168,8 +167,8 @@ __device__ __forceinline__ void store_16bit(const GroupedFp8Args& args, Shared<C
 #pragma unroll
       for (int j = 0; j < kCount; ++j) {
         const int at = 4 * (first / 8 + j);
-        low[j] = at < kN / 2 ? pack16(sums[i][at], sums[i][at + 1], f16) : 0;
-        high[j] = at < kN / 2 ? pack16(sums[i][at + 2], sums[i][at + 3], f16) : 0;
+        low[j] = at < kN / 2 ? pack_bf16(sums[i][at], sums[i][at + 1]) : 0;
+        high[j] = at < kN / 2 ? pack_bf16(sums[i][at + 2], sums[i][at + 3]) : 0;
       }
       stage_transposed(low, high, staged, i * 64 + warp * 16);
     }
@@ -237,7 +236,7 @@ __device__ __forceinline__ void multiply(const GroupedFp8Args& args, Shared<C>& 
   if constexpr (kGateUp) {
     finish_gate_up<kN>(args, shared, tile, sums[0], sums[1]);
   } else {
-    store_16bit<C, kN>(args, shared, tile, column0, sums);
+    store_rows<C, kN>(args, shared, tile, column0, sums);
   }
 }
 
