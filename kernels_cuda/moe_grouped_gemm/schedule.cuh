@@ -76,7 +76,8 @@ struct GroupedSchedule {
     const int local = static_cast<int>(w - static_cast<std::int64_t>(tiles[low]) * blocks);
     const int first = starts[low] / 8, eights = (starts[low + 1] + 7) / 8 - first;
     const int tile = local % count;
-    const int begin = first + eights * tile / count, end = first + eights * (tile + 1) / count;
+    const auto cut = [&](std::int64_t at) { return first + static_cast<int>(eights * at / count); };
+    const int begin = cut(tile), end = cut(tile + 1);
     return {low,
             local / count,
             begin * 8,
