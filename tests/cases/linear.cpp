@@ -25,18 +25,33 @@ Case simple(const Shape& s, DType x, DType w, const LinearParams& params) {
                    {{.desc = {x, {s.tokens, s.k}}, .fill = fill_normal()}, weight(w, s), output()});
 }
 
+// Sizes that rows on matrix units take.
+void add_tiles(CaseList& list) {
+  for (const Shape& s : {Shape{1, 192, 384}, Shape{9, 704, 256}, Shape{33, 320, 640}, Shape{130, 256, 128}}) {
+    for (DType x : {DType::kBF16, DType::kF16}) {
+      list.push_back(simple(s, x, x, {ActQuant::kNone, x}));
+      list.push_back(simple(s, x, x, {ActQuant::kNone, DType::kF32}));
+      list.push_back(simple(s, x, DType::kE4M3, {ActQuant::kNone, x}));
+      list.push_back(simple(s, x, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, x}));
+    }
+    list.push_back(simple(s, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128F32, DType::kF32}));
+  }
+}
+
 // DeepSeek-V3.2's largest projections, as its checkpoint stores them; and square products, as large as the
 // device's matrix units like them.
 void add_perf(CaseList& list) {
-  const auto projection = [](const char* name, std::int64_t n, std::int64_t k) {
+  const auto projection = [](const char* name, const Shape& s, ActQuant quant) {
     return [=](std::int64_t tokens) {
-      Case c = simple({tokens, n, k}, DType::kBF16, DType::kE4M3, {ActQuant::kNone, DType::kBF16});
+      Case c = simple({tokens, s.n, s.k}, DType::kBF16, DType::kE4M3, {quant, DType::kBF16});
       c.name = fmt::format("{}_t{}", name, tokens);
       return c;
     };
   };
-  add_timed(list, projection("o_proj", 7168, 16384), {1, 128, 1024});
-  add_timed(list, projection("q_b", 24576, 1536), {1, 128, 1024});
+  add_timed(list, projection("o_proj", {0, 7168, 16384}, ActQuant::kNone), {1, 128, 1024});
+  add_timed(list, projection("q_b", {0, 24576, 1536}, ActQuant::kNone), {1, 128, 1024});
+  add_timed(list, projection("o_proj_fp8", {0, 7168, 16384}, ActQuant::kE4M3Group128Pow2), {1, 128, 1024});
+  add_timed(list, projection("in_proj_fp8", {0, 2240, 7168}, ActQuant::kE4M3Group128Pow2), {1, 128, 1024});
   for (std::int64_t side : {512, 1024, 2048, 4096, 8192}) {
     for (DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
       Case c = timed(simple({side, side, side}, dtype, dtype, {ActQuant::kNone, dtype}));
@@ -75,6 +90,7 @@ CaseList cases_linear() {
                            {{.desc = {DType::kF32, {4, 256}}, .fill = fill_constant(0)},
                             weight(DType::kE4M3, {4, 32, 256}),
                             output()}));
+  add_tiles(list);
   add_perf(list);
   return list;
 }

@@ -138,6 +138,34 @@ void add_layouts(CaseList& list) {
   list.push_back(std::move(pieces));
 }
 
+// Sizes that rows on matrix units take, tiles and scale blocks whole: one row and many an expert, absent
+// experts, all tokens at one expert, gate and up from stored tensors of their own.
+void add_tiles(CaseList& list) {
+  const DTypes bf16{DType::kBF16, DType::kE4M3, DType::kBF16};
+  for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
+    for (const Shape& s : {Shape{1, 2, 256, 128, 4}, Shape{9, 3, 384, 256, 5}, Shape{70, 2, 128, 128, 3},
+                           Shape{120, 3, 192, 128, 2}}) {
+      const std::string name = fmt::format("tiles_{}_q{}", s.name(), static_cast<int>(quant));
+      list.push_back(experts_case(name, s, bf16, {quant, DType::kBF16}));
+      list.back().operands[kIds].fill = fill_ints(-1, s.experts + 1);
+    }
+  }
+  const Shape s{40, 2, 256, 128, 3};
+  Case one = experts_case("tiles_one_expert", s, bf16, {ActQuant::kE4M3Group128Pow2, DType::kF32});
+  one.operands[kIds].fill = fill_constant(1);
+  list.push_back(one);
+  one.name = "tiles_no_expert_no_shared";
+  one.operands[kIds].fill = fill_constant(-1);
+  one.operands[kShared] = absent();
+  list.push_back(std::move(one));
+  Case pieces = experts_case("tiles_pieces", s, bf16, {ActQuant::kE4M3Group128Pow2, DType::kBF16});
+  pieces.operands[kX].desc = strided(DType::kBF16, {s.tokens, s.hidden}, 264);
+  pieces.operands[kW13].piece_rows = {128, 128, 64, 64, 128, 256};
+  pieces.operands[kW13].first_row = 64;
+  pieces.operands[kW13].first_col = 128;
+  list.push_back(std::move(pieces));
+}
+
 // Independent uniform choices of top-k different experts.
 Fill fill_routing(std::int64_t topk, std::int64_t experts) {
   return [topk, experts](HostView& view, Rng& rng) {
@@ -171,6 +199,7 @@ CaseList cases_moe_experts() {
   add_dtypes(list);
   add_ids(list);
   add_layouts(list);
+  add_tiles(list);
   add_perf(list);
   return list;
 }

@@ -100,6 +100,30 @@ void add_edges(CaseList& list) {
   list.push_back(gemm_case("offsets_negative", {7, 10, 16, {0, -5, 4}}, DType::kF32, DType::kF32, {}));
 }
 
+// Sizes that rows on matrix units take: tiles whole, a last one in part, experts of no, few and many rows.
+void add_tiles(CaseList& list) {
+  const std::vector<double> offsets = {0, 3, 3, 14, 150};
+  struct Types {
+    DType x, w;
+    ActQuant quant;
+  };
+  for (const Types& t :
+       {Types{DType::kBF16, DType::kE4M3, ActQuant::kE4M3Group128Pow2},
+        Types{DType::kF16, DType::kE4M3, ActQuant::kE4M3Group128F32},
+        Types{DType::kF32, DType::kE4M3, ActQuant::kE4M3Group128F32},
+        Types{DType::kBF16, DType::kE4M3, ActQuant::kNone}, Types{DType::kF16, DType::kE4M3, ActQuant::kNone},
+        Types{DType::kBF16, DType::kBF16, ActQuant::kNone},
+        Types{DType::kF16, DType::kF16, ActQuant::kNone}}) {
+    const std::string name =
+        fmt::format("tiles_{}_{}_q{}", dtype_name(t.x), dtype_name(t.w), static_cast<int>(t.quant));
+    list.push_back(gemm_case(name, {156, 192, 256, offsets}, t.x, t.w, {t.quant, t.x}));
+    list.push_back(gemm_case(name + "_few", {7, 320, 384, {0, 1, 1, 6}}, t.x, t.w, {t.quant, t.x}));
+    list.push_back(gemm_case(name + "_to_f32", {7, 64, 128, {0, 1, 1, 6}}, t.x, t.w, {t.quant, DType::kF32}));
+  }
+  list.push_back(gemm_case("tiles_cut", {20, 1272, 1208, {0, 5, 20}}, DType::kBF16, DType::kBF16,
+                           {ActQuant::kNone, DType::kBF16}));
+}
+
 }  // namespace
 
 CaseList cases_moe_grouped_gemm() {
@@ -107,6 +131,7 @@ CaseList cases_moe_grouped_gemm() {
   add_shapes(list);
   add_panels(list);
   add_edges(list);
+  add_tiles(list);
   return list;
 }
 

@@ -1,0 +1,63 @@
+// Rows of linear on matrix units, in order of preference: wgmma on e4m3 (Hopper; a few tokens, any),
+// cuBLASLt, mma.sync.
+#pragma once
+
+#include "backends/cuda/weight_tiles.h"
+
+namespace tamis::cuda {
+
+Reason accept_linear_decode(const DeviceInfo& device, const OpCall& call);
+Status launch_linear_decode(Queue& queue, const OpCall& call, const Scratch& scratch);
+
+Reason accept_linear_wgmma(const DeviceInfo& device, const OpCall& call);
+std::int64_t linear_wgmma_workspace(const DeviceInfo& device, const OpCall& call);
+Status launch_linear_wgmma(Queue& queue, const OpCall& call, const Scratch& scratch);
+
+Reason accept_linear_cublas(const DeviceInfo& device, const OpCall& call);
+std::int64_t linear_cublas_workspace(const DeviceInfo& device, const OpCall& call);
+Status launch_linear_cublas(Queue& queue, const OpCall& call, const Scratch& scratch);
+
+Reason accept_linear_mma(const DeviceInfo& device, const OpCall& call);
+std::int64_t linear_mma_workspace(const DeviceInfo& device, const OpCall& call);
+Status launch_linear_mma(Queue& queue, const OpCall& call, const Scratch& scratch);
+
+inline constexpr KernelRow kLinearDecode{.name = "cuda.linear.decode_wgmma_sm90_fp8",
+                                         .op = "linear",
+                                         .families = "wgmma",
+                                         .needs = {.arch_min = 90, .arch_max = 100},
+                                         .numerics = {.accuracy = "e4m3_act"},
+                                         .accepts = accept_linear_decode,
+                                         .weight_layout = tiles_layout,
+                                         .pack = pack_tiles,
+                                         .workspace = linear_wgmma_workspace,
+                                         .launch = launch_linear_decode};
+inline constexpr KernelRow kLinearWgmma{
+    .name = "cuda.linear.wgmma_sm90_fp8",
+    .op = "linear",
+    .families = "wgmma deep_gemm",
+    .needs = {.arch_min = 90, .arch_max = 100},
+    .numerics = {.accuracy = "e4m3_act", .invariance = Invariance::kBatch},
+    .accepts = accept_linear_wgmma,
+    .weight_layout = tiles_layout,
+    .pack = pack_tiles,
+    .workspace = linear_wgmma_workspace,
+    .launch = launch_linear_wgmma};
+inline constexpr KernelRow kLinearCublas{.name = "cuda.linear.cublaslt",
+                                         .op = "linear",
+                                         .families = "cutlass",
+                                         .needs = {.arch_min = 80},
+                                         .accepts = accept_linear_cublas,
+                                         .workspace = linear_cublas_workspace,
+                                         .launch = launch_linear_cublas};
+inline constexpr KernelRow kLinearMma{.name = "cuda.linear.mma_sm80",
+                                      .op = "linear",
+                                      .families = "mma",
+                                      .needs = {.arch_min = 80},
+                                      .numerics = {.invariance = Invariance::kBatch},
+                                      .accepts = accept_linear_mma,
+                                      .weight_layout = tiles_layout,
+                                      .pack = pack_tiles,
+                                      .workspace = linear_mma_workspace,
+                                      .launch = launch_linear_mma};
+
+}  // namespace tamis::cuda
