@@ -22,6 +22,7 @@ struct Options {
   bool sink = false;
   bool max_logits = true;
   double q_scale = 1.0;
+  std::int64_t q_pad = 8;  // elements between the latent queries of two tokens
 };
 
 // Below, at and past k, 0 and negative.
@@ -74,7 +75,8 @@ Case sparse_case(std::string name, const Shape& s, const Options& o) {
                      dtype_name(o.out));
   return make_case(
       std::move(name), params,
-      {{.desc = strided(o.q, {s.tokens, s.heads, s.c}, s.heads * s.c + 8), .fill = fill_normal(o.q_scale)},
+      {{.desc = strided(o.q, {s.tokens, s.heads, s.c}, s.heads * s.c + o.q_pad),
+        .fill = fill_normal(o.q_scale)},
        {.desc = q_rope, .fill = fill_normal(o.q_scale)},
        {.desc = cache_desc(layout, o.cache, s.slots), .fill = fill_cache(layout)},
        {.desc = strided(DType::kI32, {s.tokens, s.k}, s.k + 5), .fill = fill_chosen(s, o.length)},
@@ -95,6 +97,22 @@ Case nan_case() {
   return result;
 }
 
+// C and R of the published models, which the rows for matrix units take: heads around their blocks of 16 and
+// 64, keys around their tiles and the parts that a token's keys are split into, queries at odd addresses.
+void add_model_shapes(CaseList& list) {
+  for (KvFormat format : {KvFormat::kPackedFp8, KvFormat::kPlain}) {
+    const Options o{.format = format, .cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16};
+    Options all = o, odd = o;
+    all.length = all.sink = true;
+    odd.q_pad = 3;
+    list.push_back(sparse_case("model", {2, 8, 512, 64, 128, 256}, o));
+    list.push_back(sparse_case("model_h1_k1", {6, 1, 512, 64, 1, 40}, o));
+    list.push_back(sparse_case("model_h17_k65", {3, 17, 512, 64, 65, 90}, odd));
+    list.push_back(sparse_case("model_h66_k63", {1, 66, 512, 64, 63, 90}, o));
+    list.push_back(sparse_case("model_h16_k600", {8, 16, 512, 64, 600, 300}, all));
+  }
+}
+
 // A 64K context; no holes: the FLOPs are those of the formula.
 Case perf_case(std::int64_t tokens, std::int64_t heads, const Options& options) {
   const Shape s{tokens, heads, 512, 64, 2048, 65536};
@@ -109,8 +127,8 @@ void add_perf(CaseList& list) {
   const Options bf16{.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
   const Options fp8{
       .format = KvFormat::kPackedFp8, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
-  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 128, fp8); }, {1, 64});
-  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 16, fp8); }, {1});
+  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 128, fp8); }, {1, 32, 64, 128});
+  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 16, fp8); }, {1, 128});
   add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 128, bf16); }, {64});
 }
 
@@ -142,10 +160,7 @@ CaseList cases_sparse_mla() {
   // Scores of several hundred: later blocks raise the maximum by more than exp can hold.
   list.push_back(sparse_case("large_scores", {4, 4, 40, 8, 200, 300}, {.q_scale = 120}));
   list.push_back(sparse_case("zero_queries", {3, 2, 40, 8, 70, 90}, {.q_scale = 0}));
-  list.push_back(sparse_case("model", {2, 8, 512, 64, 128, 256},
-                             {.format = packed, .q = DType::kBF16, .out = DType::kBF16}));
-  list.push_back(sparse_case("model", {2, 8, 512, 64, 128, 256},
-                             {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16}));
+  add_model_shapes(list);
   list.push_back(nan_case());
   Case none = sparse_case("no_valid_entry", {3, 2, 24, 8, 70, 16}, {.sink = true});
   none.operands[3].fill = fill_values({-1, 16, -1});
