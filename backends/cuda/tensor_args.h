@@ -26,5 +26,10 @@ template <class T>
 T* pointer(const Tensor& tensor) {
   return reinterpret_cast<T*>(address(tensor));
 }
+// Null for an absent operand.
+template <class T>
+T* optional_pointer(const Tensor& tensor) {
+  return tensor.present() ? pointer<T>(tensor) : nullptr;
+}
 
 }  // namespace tamis::cuda
