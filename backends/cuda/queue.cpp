@@ -16,6 +16,8 @@ Result<std::unique_ptr<CudaQueue>> CudaQueue::create(int device) {
   std::unique_ptr<CudaQueue> queue(new CudaQueue(device));
   TAMIS_RETURN_IF_ERROR(queue->activate());
   TAMIS_CUDA_RETURN_IF_ERROR(cudaStreamCreateWithFlags(&queue->stream_, cudaStreamNonBlocking));
+  TAMIS_CUDA_RETURN_IF_ERROR(
+      cudaDeviceGetAttribute(&queue->multiprocessors_, cudaDevAttrMultiProcessorCount, device));
   return queue;
 }
 

@@ -29,6 +29,7 @@ class CudaQueue final : public Queue {
   Status replay(Capture& capture) override;
 
   cudaStream_t stream() const { return stream_; }
+  int multiprocessors() const { return multiprocessors_; }
   // After a row's kernel launches: `error` is what the last of them returned.
   Status launched(cudaError_t error);
 
@@ -47,6 +48,7 @@ class CudaQueue final : public Queue {
   Status activate() const;
 
   int device_;
+  int multiprocessors_ = 1;
   cudaStream_t stream_ = nullptr;
   std::unique_ptr<CudaCapture> capturing_;
 };

@@ -22,4 +22,32 @@ struct TopkSelectArgs {
 
 cudaError_t topk_select_portable(const TopkSelectArgs& args, cudaStream_t stream);
 
+// The rest is the sampled row's. indexer_topk selects from its blocks of scores with it, too, and has it
+// write the slots of what it chooses.
+
+// Where the cache holds the chosen keys; contract in core/ops/index_to_slot/index_to_slot.h.
+struct SlotMap {
+  const std::int32_t* seq_of_token;  // null: 0
+  const std::int32_t* page_table;
+  std::int64_t page_table_stride;
+  std::int64_t sequences;
+  std::int64_t pages_per_sequence;
+  std::int64_t page_size;
+  std::int32_t* slots;  // null: not wanted
+  std::int64_t slots_stride;
+};
+
+inline constexpr int kMaxSampledK = 4096;
+
+// How a call is cut: several blocks a row when rows are few.
+struct TopkSplit {
+  int splits;
+  std::int64_t workspace_bytes;
+};
+TopkSplit topk_split(std::int64_t rows, std::int64_t width, int k, int multiprocessors);
+
+// `map` is of the same rows as `args`, `split` of at least as many.
+cudaError_t topk_select_sampled(const TopkSelectArgs& args, const SlotMap& map, const TopkSplit& split,
+                                void* workspace, cudaStream_t stream);
+
 }  // namespace tamis::cuda
