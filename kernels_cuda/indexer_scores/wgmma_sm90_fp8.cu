@@ -11,6 +11,11 @@
 // element); decode by reading keys. The unit adds products with some 14 bits: error of normal data 1.3e-4 of
 // rms(I), worst seen 7.2e-4.
 //
+// NVIDIA H100 80GB HBM3, 2026-11-22, tamis bench op --device cuda --op indexer_scores --tokens 1,64,4096: at
+// 64K keys of one sequence 12.1 us, 79.8 us and 4.18 ms (1061 TFLOPS). Tokens of sequences of their own, same
+// machine and day, L2 flushed by writing 256 MiB, median of 21: 64 x 64K 227 us, 32 x 32K 71 us. A tile costs
+// a warpgroup 640 cycles of products and 920 of sums.
+//
 #include "kernels_cuda/indexer_scores/hopper.cuh"
 #include "kernels_cuda/indexer_scores/launch.h"
 #include "kernels_cuda/indexer_scores/schedule.cuh"
@@ -371,11 +376,11 @@ template <class C>
 cudaError_t launch(const IndexerScoresArgs& a, cudaStream_t stream) {
   if (a.end_token <= a.first_token) return cudaSuccess;
   constexpr int kBytes = static_cast<int>(sizeof(Storage<C>));
-  static const cudaError_t ready =
+  cudaError_t error =
       cudaFuncSetAttribute(scores_kernel<C>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
-  if (ready != cudaSuccess) return ready;
+  if (error != cudaSuccess) return error;
   Maps maps{};
-  const cudaError_t error = make_maps<C>(a, maps);
+  error = make_maps<C>(a, maps);
   if (error != cudaSuccess) return error;
   scores_kernel<C><<<static_cast<unsigned>(a.units), kThreads, kBytes, stream>>>(maps, a);
   return cudaGetLastError();

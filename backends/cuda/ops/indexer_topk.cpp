@@ -1,6 +1,10 @@
 // CUDA rows of indexer_topk: the score kernels of indexer_scores write a block of tokens' scores into the
 // workspace, topk_select's kernels choose from it and write slots as well. The workspace is bounded by
 // kScoreBytes whatever the tokens and keys: long contexts are scored in blocks of fewer tokens.
+//
+// NVIDIA H100 80GB HBM3, 2026-11-22, tamis bench op --device cuda --op indexer_topk --tokens 1,64: 2048 of
+// 64K keys in 36.5 us and 115 us. Same machine and day, L2 flushed by writing 256 MiB: 4096 tokens 5.0 ms; 64
+// tokens of sequences of their own 259 us.
 #include "core/ops/indexer_topk/indexer_topk.h"
 
 #include <algorithm>
@@ -13,7 +17,7 @@ namespace {
 
 using namespace indexer_topk_operand;
 
-// 512 tokens at 64K keys: 3 % slower than all 4096 at once; 64 MiB costs 7 %.
+// 512 tokens at 64K keys, as fast as twice that; half costs 4 % more time, a quarter 15 %.
 constexpr std::int64_t kScoreBytes = 128 << 20;
 constexpr std::int64_t kTokenMultiple = 16;  // of the tokens that share a key tile
 
