@@ -1,13 +1,12 @@
 // Scores with mma.sync bf16, fp32 sums, from Ampere on: e4m3 and bf16 are exact in bf16, so one kernel takes
-// both, on either side, any head count and page size. A warp holds 32 keys in registers, a block 128; queries
-// come through shared memory, a token and 32 heads at a time, the next ones on their way while these are
+// both, on either side, any head count and page size. A block holds 128 keys in shared memory, 32 a warp;
+// queries come through it too, a token and 32 heads at a time, the next ones on their way while these are
 // multiplied. Up to 16 neighbouring tokens share the keys of a block. 16384 FLOP a score at 64 heads: bound
 // by the tensor cores when tokens share keys, by reading keys when each token has its own.
 //
 // NVIDIA H100 80GB HBM3, 2026-11-22, tamis bench op --device cuda --op indexer_scores --tokens 1,64,4096: at
-// 64K keys 33.8 us, 685 us and 37.7 ms (117 TFLOPS, far below the unit: staging queries takes more
-// instructions than multiplying them). Not measured on the devices that it is for.
-//
+// 64K keys 30.1 us, 530 us and 28.4 ms (156 TFLOPS, far below the unit: every block stages its queries
+// again). Not measured on the devices that it is for.
 #include "kernels_cuda/common/elements.cuh"
 #include "kernels_cuda/indexer_scores/launch.h"
 
@@ -71,19 +70,20 @@ __device__ __forceinline__ uint2 as_bf16(const uint2& loaded, Element type) {
   return type == Element::kE4M3 ? widen(loaded.x) : loaded;
 }
 
-__device__ __forceinline__ void mma(float (&d)[4], const std::uint32_t (&a)[4], const uint2& b) {
+__device__ __forceinline__ void mma(float (&d)[4], const uint4& a, const uint2& b) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b.x), "r"(b.y));
+      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b.x), "r"(b.y));
 }
 
-// The keys of a warp: 32 rows in registers. In step s lane quad t holds elements t * 32 + s * 4 + {0, 1, 2,
-// 3} of its rows, where the instruction wants 2t, 2t + 1, 2t + 8, 2t + 9 of 16: queries are staged in the
-// same order, so a lane's elements are neighbours in memory and the products are the same.
+// The keys of a block, in shared memory as the products take them: a thread reads what it wrote itself. In
+// step s lane quad t holds elements t * 32 + s * 4 + {0, 1, 2, 3} of its rows, where the instruction wants
+// 2t, 2t + 1, 2t + 8, 2t + 9 of 16: queries are staged in the same order, so a lane's elements are neighbours
+// in memory and the products are the same.
+using Fragments = uint4[2][kSteps][kThreads];
 struct Keys {
-  std::uint32_t a[2][kSteps][4];
   float scale;   // of the key whose score the lane stores
   bool present;  // that key exists
 };
@@ -116,25 +116,24 @@ __device__ KeyPlace find_key(const IndexerScoresArgs& a, std::int64_t column, st
   return {base + offset * a.dim, numeric::bits_float(bits)};
 }
 
-__device__ void load_keys(const IndexerScoresArgs& a, std::int64_t first, std::int64_t sequence, Keys& keys) {
+__device__ void load_keys(const IndexerScoresArgs& a, std::int64_t first, std::int64_t sequence,
+                          Fragments& fragments, Keys& keys) {
   const int lane = threadIdx.x % 32, quad_lane = lane % 4;
 #pragma unroll
   for (int r = 0; r < 4; ++r) {
     const KeyPlace key = find_key(a, first + r * 8 + lane / 4, sequence);
     if (r == quad_lane) keys.scale = key.scale, keys.present = key.row != nullptr;
-    uint2 raw[kSteps];
+    uint2 loaded[kSteps];
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
-      const uint2 four = key.row == nullptr
-                             ? uint2{0, 0}
-                             : load4(key.row, a.key_type, quad_lane * kSteps * 4 + s * 4, a.dim);
-      raw[s] = four;
+      loaded[s] = {0, 0};
+      if (key.row != nullptr) loaded[s] = load4(key.row, a.key_type, quad_lane * kSteps * 4 + s * 4, a.dim);
     }
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
-      const uint2 four = as_bf16(raw[s], a.key_type);
-      keys.a[r / 2][s][r % 2] = four.x;
-      keys.a[r / 2][s][r % 2 + 2] = four.y;
+      const uint2 four = as_bf16(loaded[s], a.key_type);
+      auto* fragment = reinterpret_cast<std::uint32_t*>(&fragments[r / 2][s][threadIdx.x]);
+      fragment[r % 2] = four.x, fragment[r % 2 + 2] = four.y;
     }
   }
 }
@@ -181,23 +180,27 @@ __device__ void put(const IndexerScoresArgs& a, const Fetched& f, Stage& stage) 
 }
 
 // Adds a stage's heads to the sums of the lane's four keys (rows lane / 4 + {0, 8, 16, 24} of the warp's).
-__device__ __forceinline__ void add_heads(const Stage& stage, const Keys& keys, int blocks,
-                                          float (&sums)[4]) {
+__device__ __forceinline__ void add_heads(const Stage& stage, const Fragments& keys, float (&sums)[4]) {
+  constexpr int kBlocks = kHeads / 8;
   const int lane = threadIdx.x % 32;
-#pragma unroll 1
-  for (int b = 0; b < blocks; ++b) {
-    float d[2][4] = {};
+  float d[kBlocks][2][4] = {};
 #pragma unroll
-    for (int s = 0; s < kSteps; ++s) {
+  for (int s = 0; s < kSteps; ++s) {
+    const uint4 low = keys[0][s][threadIdx.x], high = keys[1][s][threadIdx.x];
+#pragma unroll
+    for (int b = 0; b < kBlocks; ++b) {
       const uint2 q = stage.q[b][s][lane ^ s * 4];
-      mma(d[0], keys.a[0][s], q);
-      mma(d[1], keys.a[1][s], q);
+      mma(d[b][0], low, q);
+      mma(d[b][1], high, q);
     }
+  }
+#pragma unroll
+  for (int b = 0; b < kBlocks; ++b) {
     const float2 w = *reinterpret_cast<const float2*>(&stage.w[b * 8 + lane % 4 * 2]);
 #pragma unroll
     for (int r = 0; r < 4; ++r) {
-      sums[r] = fmaf(w.x, fmaxf(d[r / 2][r % 2 * 2], 0.0f), sums[r]);
-      sums[r] = fmaf(w.y, fmaxf(d[r / 2][r % 2 * 2 + 1], 0.0f), sums[r]);
+      sums[r] = fmaf(w.x, fmaxf(d[b][r / 2][r % 2 * 2], 0.0f), sums[r]);
+      sums[r] = fmaf(w.y, fmaxf(d[b][r / 2][r % 2 * 2 + 1], 0.0f), sums[r]);
     }
   }
 }
@@ -213,10 +216,16 @@ __device__ Visible visible(const IndexerScoresArgs& a, std::int64_t token) {
   return {begin, end};
 }
 
+struct Shared {
+  Fragments keys;
+  Stage stages[2];
+};
+
 // Block: kTile columns of `unit` neighbouring tokens.
 __global__ void __launch_bounds__(kThreads, 3)
     scores_kernel(const __grid_constant__ IndexerScoresArgs a, int unit, int tiles) {
-  __shared__ Stage stages[2];
+  extern __shared__ uint4 raw[];
+  auto& shared = *reinterpret_cast<Shared*>(raw);
   const std::int64_t first_column = static_cast<std::int64_t>(blockIdx.x % tiles) * kTile;
   const int first_token = static_cast<int>(a.first_token) + static_cast<int>(blockIdx.x / tiles) * unit;
   const int end_token = min(first_token + unit, static_cast<int>(a.end_token));
@@ -238,43 +247,44 @@ __global__ void __launch_bounds__(kThreads, 3)
         a.scores[(token - a.first_token) * a.score_stride + column] = -INFINITY;
     }
   }
-  int token = next(first_token), loaded = -1;
+  const auto sequence_of = [&](int token) {
+    return a.seq_of_token != nullptr && a.page_table != nullptr ? __ldg(a.seq_of_token + token) : 0;
+  };
+  int token = next(first_token), turn = 0;
   if (token >= end_token) return;
-  Keys keys;
   Fetched fetched;
   fetch(a, token, 0, fetched);
-  put(a, fetched, stages[0]);
+  put(a, fetched, shared.stages[0]);
   __syncthreads();
-  bool first_load = true;
-  for (int turn = 0; token < end_token;) {
-    const int sequence =
-        a.seq_of_token != nullptr && a.page_table != nullptr ? __ldg(a.seq_of_token + token) : 0;
-    if (first_load || sequence != loaded) load_keys(a, warp_column, sequence, keys);
-    first_load = false;
-    loaded = sequence;
-    const int following = next(token + 1);
-    float sums[4] = {};
-    for (int c = 0; c < chunks; ++c, turn ^= 1) {
-      const bool more = c + 1 < chunks || following < end_token;
-      if (more) fetch(a, c + 1 < chunks ? token : following, c + 1 < chunks ? (c + 1) * kHeads : 0, fetched);
-      add_heads(stages[turn], keys, (min(kHeads, a.heads - c * kHeads) + 7) / 8, sums);
-      if (more) put(a, fetched, stages[turn ^ 1]);
-      __syncthreads();
-    }
+  while (token < end_token) {  // tokens of one sequence, for as long as they are neighbours
+    const int sequence = sequence_of(token);
+    Keys keys;
+    load_keys(a, warp_column, sequence, shared.keys, keys);
+    do {
+      const int following = next(token + 1);
+      float sums[4] = {};
+      for (int c = 0; c < chunks; ++c, turn ^= 1) {
+        const bool last = c + 1 == chunks, more = !last || following < end_token;
+        if (more) fetch(a, last ? following : token, last ? 0 : (c + 1) * kHeads, fetched);
+        add_heads(shared.stages[turn], shared.keys, sums);
+        if (more) put(a, fetched, shared.stages[turn ^ 1]);
+        __syncthreads();
+      }
 #pragma unroll
-    for (int r = 0; r < 4; ++r) {
-      sums[r] += __shfl_xor_sync(kAll, sums[r], 2);
-      sums[r] += __shfl_xor_sync(kAll, sums[r], 1);
-    }
-    const float sum = quad_lane == 0   ? sums[0]
-                      : quad_lane == 1 ? sums[1]
-                      : quad_lane == 2 ? sums[2]
-                                       : sums[3];
-    const Visible v = visible(a, token);
-    if (column >= v.begin && column < v.end)
-      a.scores[(token - a.first_token) * a.score_stride + column] =
-          keys.present ? keys.scale * sum : -INFINITY;
-    token = following;
+      for (int r = 0; r < 4; ++r) {
+        sums[r] += __shfl_xor_sync(kAll, sums[r], 2);
+        sums[r] += __shfl_xor_sync(kAll, sums[r], 1);
+      }
+      const float sum = quad_lane == 0   ? sums[0]
+                        : quad_lane == 1 ? sums[1]
+                        : quad_lane == 2 ? sums[2]
+                                         : sums[3];
+      const Visible v = visible(a, token);
+      if (column >= v.begin && column < v.end)
+        a.scores[(token - a.first_token) * a.score_stride + column] =
+            keys.present ? keys.scale * sum : -INFINITY;
+      token = following;
+    } while (token < end_token && sequence_of(token) == sequence);
   }
 }
 
@@ -289,8 +299,12 @@ cudaError_t indexer_scores_mma(const IndexerScoresArgs& args, cudaStream_t strea
   while (unit > 1 && (tokens + unit - 1) / unit * tiles < 2 * args.units) unit /= 2;
   if (args.page_table != nullptr && tokens <= args.sequences) unit = 1;
   const std::int64_t blocks = (tokens + unit - 1) / unit * tiles;
-  scores_kernel<<<static_cast<unsigned>(blocks), kThreads, 0, stream>>>(args, static_cast<int>(unit),
-                                                                        static_cast<int>(tiles));
+  constexpr int kBytes = sizeof(Shared);
+  const cudaError_t error =
+      cudaFuncSetAttribute(scores_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
+  if (error != cudaSuccess) return error;
+  scores_kernel<<<static_cast<unsigned>(blocks), kThreads, kBytes, stream>>>(args, static_cast<int>(unit),
+                                                                             static_cast<int>(tiles));
   return cudaGetLastError();
 }
 
