@@ -32,6 +32,14 @@ inline IndexerShape perf_indexer_shape(std::int64_t tokens) {
           .max_keys = 65536};
 }
 
+// The published models' indexer, which rows on FP8 matrix units take: their sums over Di are narrower than
+// fp32.
+inline bool fits_fp8_units(const IndexerShape& s) {
+  return s.q_dtype == DType::kE4M3 && s.dim == 128 && s.page_size == 64;
+}
+// Of |I| + rms(I), what such rows may be off (core/ops/indexer_scores/indexer_scores.h).
+inline constexpr double kFp8UnitError = 0x1p-9;
+
 // `exact`: small multiples of 1/8, so that every sum is exact in fp32 and scores tie often.
 CaseOperand queries(const IndexerShape& s, bool exact = false);
 CaseOperand head_weights(const IndexerShape& s, bool exact = false);

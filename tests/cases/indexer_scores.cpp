@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/ops/oracle/oracle.h"
 #include "tests/cases/indexer_data.h"
 #include "tests/cases/rows.h"
 
@@ -13,12 +14,12 @@ namespace {
 
 using namespace indexer_scores_operand;
 
-Case paged(std::string name, const IndexerShape& s) {
+Case paged(std::string name, const IndexerShape& s, bool exact = false) {
   const IndexerScoresParams params{s.format, true, s.page_size, 0.125f, s.max_keys};
   return make_case(
       std::move(name), params,
-      {queries(s), head_weights(s), s.q_dtype == DType::kE4M3 ? query_scales(s) : absent(),
-       index_cache(s, false), absent(), sequences(s), page_table(s), absent(), visible_keys(s), output()});
+      {queries(s, exact), head_weights(s, exact), s.q_dtype == DType::kE4M3 ? query_scales(s) : absent(),
+       index_cache(s, exact), absent(), sequences(s), page_table(s), absent(), visible_keys(s), output()});
 }
 
 struct Ragged {
@@ -110,6 +111,77 @@ void add_ragged(CaseList& list) {
   list.push_back(rows);
 }
 
+// Within what a row on FP8 matrix units may be off; -inf and NaN as expected.
+std::string compare_fp8_units(const OpCall&, const std::vector<OperandResult>& results) {
+  const OperandResult& scores = results[kScores];
+  double squares = 0, finite = 0;
+  for (double want : scores.expected) {
+    if (std::isfinite(want)) squares += want * want, ++finite;
+  }
+  const double rms = finite > 0 ? std::sqrt(squares / finite) : 0;
+  for (std::size_t i = 0; i < scores.expected.size(); ++i) {
+    const double want = scores.expected[i], got = load_element(DType::kF32, scores.actual.data() + i * 4);
+    if (std::isnan(want) && std::isnan(got)) continue;
+    const bool near = std::fabs(got - want) <= kFp8UnitError * (std::fabs(want) + rms);
+    if (std::isfinite(want) ? !near : got != want) {
+      return fmt::format("scores[{}]: expected {}, found {} (rms {}, allowed {} of it)", i, want, got, rms,
+                         kFp8UnitError);
+    }
+  }
+  return {};
+}
+
+// Both sides e4m3 and the published sizes: one token or many, of one sequence or several, at the borders of a
+// tile. Exact data must come out to fp32 rounding.
+void add_model_sizes(CaseList& list) {
+  struct Size {
+    std::int64_t tokens, heads, keys, sequences;
+  };
+  for (const Size& size :
+       {Size{1, 64, 1000, 1}, Size{4, 32, 129, 4}, Size{21, 64, 449, 2}, Size{70, 32, 300, 3}}) {
+    IndexerShape s{.tokens = size.tokens,
+                   .heads = size.heads,
+                   .dim = 128,
+                   .keys = size.keys,
+                   .sequences = size.sequences,
+                   .page_size = 64,
+                   .format = IndexFormat::kFp8Paged,
+                   .q_dtype = DType::kE4M3,
+                   .max_keys = size.keys + 30};
+    const std::string name = fmt::format("fp8_units_t{}_h{}_keys{}", size.tokens, size.heads, size.keys);
+    list.push_back(paged(name + "_exact", s, true));
+    list.push_back(paged(name, s));
+    list.back().compare = compare_fp8_units;
+    list.push_back(ragged({size.tokens, size.heads, 128, size.keys, DType::kE4M3, DType::kE4M3}));
+    list.back().compare = compare_fp8_units;
+  }
+  Case bare = ragged({9, 64, 128, 333, DType::kE4M3, DType::kE4M3});
+  bare.name = "ragged_fp8_units_no_ks_no_scales";
+  bare.operands[kKeyScale] = bare.operands[kKs] = absent();
+  bare.compare = compare_fp8_units;
+  list.push_back(bare);
+  IndexerShape s{.tokens = 40,
+                 .heads = 64,
+                 .dim = 128,
+                 .keys = 330,
+                 .sequences = 2,
+                 .page_size = 64,
+                 .format = IndexFormat::kFp8Paged,
+                 .q_dtype = DType::kE4M3,
+                 .max_keys = 350};
+  Case garbage = paged("fp8_units_garbage_sequences_and_pages", s, true);
+  garbage.operands[kSeqOfToken].fill = fill_values({0, 1, 2, -1, 2147483647, 1, 0});
+  garbage.operands[kPageTable].fill = fill_values({3, -1, 0, 2147483647, 5, 1000, -2147483648.0, 2, 1});
+  garbage.operands[kKe].fill = fill_values({2147483647, 64, 349, 0, -1, 65, 350});
+  garbage.operands[kKeys].fill = [s](HostView& view, Rng& rng) {  // any page may be seen: codes of 1 and -1
+    index_cache(s, true).fill(view, rng);
+    for (std::int64_t i = 0; i < s.pages() * 8448; ++i) {
+      if (i % 8448 < 8192) *view.address(i) = static_cast<std::byte>(i * 7 % 5 == 0 ? 0x38 : 0xb0);
+    }
+  };
+  list.push_back(garbage);
+}
+
 void add_traps(CaseList& list) {
   IndexerShape s{.tokens = 40, .heads = 4, .dim = 16, .keys = 200, .sequences = 2, .max_keys = 210};
   Case garbage = paged("garbage_sequences_and_pages", s);
@@ -154,6 +226,7 @@ CaseList cases_indexer_scores() {
   CaseList list;
   add_paged(list);
   add_ragged(list);
+  add_model_sizes(list);
   add_traps(list);
   add_perf(list);
   return list;

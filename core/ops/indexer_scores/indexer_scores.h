@@ -17,13 +17,14 @@
 //   scores       [T, max_keys] f32   columns are positions (paged) or key rows (ragged); -inf outside the
 //                                    visible ones
 //
-// Numerics: fp32 throughout (a unit that accumulates narrower states its bound). ReLU comes before the sum
-// over heads; relu(NaN) = 0, as max(x, 0) gives on every device. Scores of a key depend on the query, the key
-// and the key's position in its own sequence alone, so chunking a prompt or batching it otherwise gives the
-// same bits (rows marked kBatch). A visible key that is not there (beyond the key rows or the page table, on
-// a page that is not in the cache) scores -inf. All sizes and offsets are 64-bit: a cache or a score matrix
-// may pass 2^31 elements. FLOPs 2 T max_keys Hi (Di + 1), upper bound of what is visible. Source:
-// DeepSeek-V3.2 inference/{model,kernel}.py (Indexer, fp8_index), DeepGEMM fp8_mqa_logits.
+// Numerics: fp32 throughout. Rows on FP8 matrix units (accuracy "fp8_unit") sum q[t, h] · k[s] with some 14
+// bits: exact for small integers, else within 2^-9 (|I| + rms(I)). ReLU comes before the sum over heads;
+// relu(NaN) = 0, as max(x, 0) gives on every device. Scores of a key depend on the query, the key and the
+// key's position in its own sequence alone, so chunking a prompt or batching it otherwise gives the same bits
+// (rows marked kBatch). A visible key that is not there (beyond the key rows or the page table, on a page
+// that is not in the cache) scores -inf. All sizes and offsets are 64-bit: a cache or a score matrix may pass
+// 2^31 elements. FLOPs 2 T max_keys Hi (Di + 1), upper bound of what is visible. Source: DeepSeek-V3.2
+// inference/{model,kernel}.py (Indexer, fp8_index), DeepGEMM fp8_mqa_logits.
 #pragma once
 
 #include "core/graph/graph.h"
