@@ -83,6 +83,7 @@ struct Case {
   // would take too long, and measures other counts when asked.
   std::int64_t tokens = 0;  // 0: the case has no tokens to vary
   std::function<Case(std::int64_t tokens)> at_tokens{};
+  bool large = false;    // of perf cases: too much for a CPU; bench times it on GPUs
   bool ceiling = false;  // not of a model: bench measures the device's matrix rate with it
 };
 using CaseList = std::vector<Case>;
