@@ -13,7 +13,11 @@
 namespace tamis::bench {
 namespace {
 
-constexpr std::int64_t kWeightPoolBytes = 4ll << 30;
+// Weights that cases share; a GPU has room for two layouts of all experts.
+std::int64_t weight_pool_bytes(const Device& device) {
+  constexpr std::int64_t kLeast = 4ll << 30;
+  return device.info().backend == "cpu" ? kLeast : std::max(kLeast, device.free_bytes() / 2);
+}
 constexpr double kMemoryShare = 0.8;    // of what is free, for one case
 constexpr double kEnoughSeconds = 0.05;  // of launches, over all rounds
 
@@ -53,7 +57,7 @@ class DeviceRun {
         report_(report),
         device_(device),
         backend_(backend),
-        pool_(kWeightPoolBytes),
+        pool_(weight_pool_bytes(device)),
         observer_(device.info()) {}
 
   Status start() {

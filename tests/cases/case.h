@@ -60,6 +60,9 @@ struct CaseOperand {
   std::vector<std::int64_t> piece_rows{};
   std::int64_t first_row = 0;
   std::int64_t first_col = 0;
+  // Of perf cases: bench makes random data for some rows and repeats them, unless equal rows would be a case of
+  // their own (index keys: equal keys tie).
+  bool distinct_rows = false;
 };
 
 // One operand's outcome, handed to a custom comparison. `expected` holds the oracle's doubles for out
