@@ -27,8 +27,7 @@ Status run(Arguments& arguments) {
   if (model.random_family.empty()) model.random_family = family_name(ModelFamily::kDeepseekV32);
   if (model.activations == "auto") model.activations = "bf16";  // as GPUs and other engines run these models
   TAMIS_ASSIGN_OR_RETURN(options.model, builtin_config(model.random_family));
-  TAMIS_ASSIGN_OR_RETURN(options.runner,
-                         make_runner_options(model, Defaults::kAsTrained, options.model, {}));
+  TAMIS_ASSIGN_OR_RETURN(options.runner, make_runner_options(model, Defaults::kAsTrained, options.model, {}));
   TAMIS_ASSIGN_OR_RETURN(options.batches, bench::parse_counts(arguments.batches));
   TAMIS_ASSIGN_OR_RETURN(options.contexts, bench::parse_counts(arguments.contexts));
   TAMIS_ASSIGN_OR_RETURN(options.prompts, bench::parse_counts(arguments.prompts));

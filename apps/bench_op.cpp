@@ -26,9 +26,8 @@ Status run(Arguments& arguments) {
   TAMIS_ASSIGN_OR_RETURN(arguments.options.tokens, bench::parse_counts(arguments.tokens));
   arguments.options.grid = kGrids.at(arguments.grid);
   arguments.options.energy = kEnergy.at(arguments.energy);
-  return print_rows(arguments.format, [&](const bench::OpReport& report) {
-    return bench_ops(arguments.options, report);
-  });
+  return print_rows(arguments.format,
+                    [&](const bench::OpReport& report) { return bench_ops(arguments.options, report); });
 }
 
 void add_choices(CLI::App& command, Arguments& arguments) {

@@ -88,7 +88,8 @@ FillRow index_row(const ModelConfig& config, const Precision& precision) {
   return [=](Words& words, std::byte* row) { put_many(dtype, dim, words, row); };
 }
 
-Status fill_cache(Queue& queue, BufferRange cache, const TensorDesc& desc, Words& words, const FillRow& fill) {
+Status fill_cache(Queue& queue, BufferRange cache, const TensorDesc& desc, Words& words,
+                  const FillRow& fill) {
   const std::int64_t row_bytes = desc.dim(1) * static_cast<std::int64_t>(dtype_size(desc.dtype));
   const std::int64_t rows_at_once = std::max<std::int64_t>(1, kChunkBytes / row_bytes);
   std::vector<std::byte> chunk(static_cast<std::size_t>(rows_at_once * row_bytes));

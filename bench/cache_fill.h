@@ -5,8 +5,8 @@
 
 namespace tamis::bench {
 
-// Fills every page of every cache of the runner's model with finite random numbers in the format of the cache:
-// no two keys alike, so that a selection among them has no more ties than real keys give.
+// Fills every page of every cache of the runner's model with finite random numbers in the format of the
+// cache: no two keys alike, so that a selection among them has no more ties than real keys give.
 Status fill_caches(Runner& runner, std::uint64_t seed);
 
 // Normal numbers in the activation dtype, `elements` of them, for the residual stream.

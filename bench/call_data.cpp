@@ -16,7 +16,7 @@ using cases::HostView;
 using cases::Rng;
 using harness::HostBuffer;
 
-constexpr std::int64_t kBlockElements = 1 << 20;  // 0.1 s of random numbers
+constexpr std::int64_t kBlockElements = 1 << 20;      // 0.1 s of random numbers
 constexpr std::int64_t kDistinctElements = 16 << 20;  // where equal rows matter: more than 64K index keys
 
 std::int64_t element_size(const TensorDesc& desc) {

@@ -123,8 +123,7 @@ const char* verdict_name(Verdict verdict) {
 }
 
 std::string refusal(const Row& base, const Row& other) {
-  if (!is_op(base) && base.shape != other.shape)
-    return fmt::format("{} against {}", base.shape, other.shape);
+  if (!is_op(base) && base.shape != other.shape) return fmt::format("{} against {}", base.shape, other.shape);
   if (dtypes_of(base.shape) != dtypes_of(other.shape))
     return fmt::format("dtypes: {} against {}", dtypes_of(base.shape), dtypes_of(other.shape));
   if (base.shape != other.shape && base.tokens != other.tokens)
@@ -162,7 +161,9 @@ CompareResult compare(const std::vector<RowFile>& files) {
 std::string compare_markdown(const std::vector<RowFile>& files, const CompareResult& result) {
   std::string text;
   for (const RowFile& file : files) text += machine_line(file);
-  text += "\n| op | case | kernel row | against | base | other | time ratio | noise | % floor | verdict | why |\n";
+  text +=
+      "\n| op | case | kernel row | against | base | other | time ratio | noise | % floor | verdict | why "
+      "|\n";
   text += "|---|---|---|---|--:|--:|--:|--:|--:|---|---|\n";
   for (const Comparison& line : result.lines) {
     const bool same = line.base->kernel == line.other->kernel;
@@ -172,8 +173,7 @@ std::string compare_markdown(const std::vector<RowFile>& files, const CompareRes
         fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.0f} % | {:.1f} / {:.1f} | {} | {} |\n",
                     markdown_cell(line.base->op), markdown_cell(line.base->case_name), markdown_cell(kernel),
                     markdown_cell(files[line.file].name), format_time(line.base->median_us),
-                    format_time(line.other->median_us), ratio, 100 * line.noise,
-                    line.base->floor_percent,
+                    format_time(line.other->median_us), ratio, 100 * line.noise, line.base->floor_percent,
                     line.other->floor_percent, verdict_name(line.verdict), markdown_cell(line.why));
   }
   int counts[5] = {};
@@ -196,8 +196,8 @@ std::string compare_csv(const std::vector<RowFile>& files, const CompareResult& 
                                      &files[line.file].name, &a.flush, &a.accuracy}) {
       text += csv_field(*field) + ",";
     }
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", a.median_us, b.median_us, a.stdev_us,
-                        b.stdev_us, line.ratio, line.noise, a.floor_percent, b.floor_percent, verdict_name(line.verdict),
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", a.median_us, b.median_us, a.stdev_us, b.stdev_us,
+                        line.ratio, line.noise, a.floor_percent, b.floor_percent, verdict_name(line.verdict),
                         csv_field(line.why));
   }
   return text;

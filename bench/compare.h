@@ -28,7 +28,8 @@ struct Comparison {
   const Row* base = nullptr;
   const Row* other = nullptr;
   double ratio = 0;  // median time of other / median time of base; 0 where refused
-  double noise = 0;  // a smaller difference, as a share of the smaller median, says nothing (bench/statistics.h)
+  double noise =
+      0;  // a smaller difference, as a share of the smaller median, says nothing (bench/statistics.h)
   Verdict verdict = Verdict::kRefused;
   std::string why;  // of refusals and unclear ones
 };

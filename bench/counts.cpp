@@ -16,8 +16,9 @@ Result<std::int64_t> parse_count(std::string_view text, const List& list) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < list.least || value > (1 << 30))
-    return invalid_argument("{}: expected counts from {} on and ranges as in 1,8-64*2,100-130+10, found \"{}\"",
-                            list.text, list.least, text);
+    return invalid_argument(
+        "{}: expected counts from {} on and ranges as in 1,8-64*2,100-130+10, found \"{}\"", list.text,
+        list.least, text);
   return value;
 }
 

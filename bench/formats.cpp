@@ -67,7 +67,8 @@ Status read_shares(JsonFields& fields, Row& row) {
   for (const nlohmann::json& one : *list) {
     JsonFields share(one, fields.where() + ": shares");
     row.shares.push_back({share.string_or("op", ""), share.string_or("kernel", ""),
-                          share.number_or("us", 0, {0, kLargest}), share.number_or("percent", 0, {0, 100.1})});
+                          share.number_or("us", 0, {0, kLargest}),
+                          share.number_or("percent", 0, {0, 100.1})});
     TAMIS_RETURN_IF_ERROR(share.status());
   }
   return {};

@@ -39,7 +39,8 @@ std::vector<Point> make_points(const LayerOptions& options) {
       std::set<std::int64_t> seen;
       for (std::int64_t prompt : options.prompts) {
         const std::int64_t fresh = std::min(prompt, context);
-        if (options.prefill && seen.insert(fresh).second) points.push_back({batch, context, fresh, fresh, true});
+        if (options.prefill && seen.insert(fresh).second)
+          points.push_back({batch, context, fresh, fresh, true});
       }
     }
   }
@@ -75,8 +76,8 @@ class PartRun {
     TAMIS_ASSIGN_OR_RETURN(need_, memory_need(config, runner, steps));
     TAMIS_RETURN_IF_ERROR(check_memory(need_, runner));
     message(fmt::format("{} {}: making {:.1f} GB of random weights, {:.1f} GB of cache",
-                        family_name(config.family), part_name(part), static_cast<double>(need_.weights) * 1e-9,
-                        static_cast<double>(need_.cache) * 1e-9));
+                        family_name(config.family), part_name(part),
+                        static_cast<double>(need_.weights) * 1e-9, static_cast<double>(need_.cache) * 1e-9));
     reset_host_peak();
     TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Checkpoint> checkpoint, random_checkpoint(config, options_.seed));
     TAMIS_ASSIGN_OR_RETURN(runner_, Runner::create(config, std::move(checkpoint), runner));
@@ -186,8 +187,8 @@ class PartRun {
     if (part_ == LayerPart::kMoe)
       part += fmt::format(" with {} of {} experts", config.moe.n_experts, options_.model.moe.n_experts);
     row.shape = fmt::format("{} of {}, {}; {} sequences x {} new tokens, {} in all", part, row.model,
-                            describe_precision(config, runner_->options().precision), point.batch, point.fresh,
-                            point.context);
+                            describe_precision(config, runner_->options().precision), point.batch,
+                            point.fresh, point.context);
     row.note = part_ == LayerPart::kEnds ? "random weights"
                                          : "random weights; cache filled with random rows, not by a prefill";
     if (point.fresh != point.asked)
@@ -316,8 +317,7 @@ void finish_shares(Row& row) {
   double total = 0;
   for (const Share& share : row.shares) total += share.us;
   for (Share& share : row.shares) share.percent = total > 0 ? 100 * share.us / total : 0.0;
-  std::sort(row.shares.begin(), row.shares.end(),
-            [](const Share& a, const Share& b) { return a.us > b.us; });
+  std::sort(row.shares.begin(), row.shares.end(), [](const Share& a, const Share& b) { return a.us > b.us; });
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ Status set_experts(MoeConfig& moe, std::int64_t experts) {
   const std::int64_t reachable = experts / moe.n_group * moe.topk_group;
   if (experts > moe.n_experts || experts % moe.n_group != 0 || reachable < moe.top_k) {
     return invalid_argument(
-        "experts: expected a multiple of {} up to {}, of which {} in {} hold at least {}, found {}", moe.n_group,
-        moe.n_experts, moe.topk_group, moe.n_group, moe.top_k, experts);
+        "experts: expected a multiple of {} up to {}, of which {} in {} hold at least {}, found {}",
+        moe.n_group, moe.n_experts, moe.topk_group, moe.n_group, moe.top_k, experts);
   }
   moe.n_experts = experts;
   return {};
@@ -45,7 +45,9 @@ std::int64_t packed_bytes(const Plan& plan, const DeviceInfo& device, std::set<s
   return bytes;
 }
 
-std::string gigabytes(std::int64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) * 1e-9); }
+std::string gigabytes(std::int64_t bytes) {
+  return fmt::format("{:.1f} GB", static_cast<double>(bytes) * 1e-9);
+}
 
 }  // namespace
 
@@ -125,10 +127,11 @@ Status check_memory(const MemoryNeed& need, const RunnerOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, Registry::instance().device(options.device));
   TAMIS_ASSIGN_OR_RETURN(const std::shared_ptr<Device> host, Registry::instance().device("cpu"));
   const std::string parts = fmt::format("weights {}, packed {}, cache {}, arena {}, inputs {}",
-                                        gigabytes(need.weights), gigabytes(need.packed), gigabytes(need.cache), gigabytes(need.arena), gigabytes(need.inputs));
+                                        gigabytes(need.weights), gigabytes(need.packed),
+                                        gigabytes(need.cache), gigabytes(need.arena), gigabytes(need.inputs));
   if (const std::int64_t has = device->free_bytes(); has > 0 && need.device() > has)
-    return out_of_memory("{} needs {} ({}), has {} free", device->info().name, gigabytes(need.device()), parts,
-                         gigabytes(has));
+    return out_of_memory("{} needs {} ({}), has {} free", device->info().name, gigabytes(need.device()),
+                         parts, gigabytes(has));
   if (const std::int64_t has = host->free_bytes(); has > 0 && need.host() > has)
     return out_of_memory("the host needs {} to make the weights, has {} free", gigabytes(need.host()),
                          gigabytes(has));

@@ -8,7 +8,7 @@ namespace tamis::bench {
 
 // kEnds: embedding, final norm and head, no layer.
 enum class LayerPart : std::uint8_t { kDense, kMoe, kEnds };
-const char* part_name(LayerPart part);                        // dense, moe, ends
+const char* part_name(LayerPart part);  // dense, moe, ends
 Result<LayerPart> parse_part(const std::string& name);
 // How many of the model's main layers are of this kind; 1 for kEnds.
 std::int64_t count_parts(const ModelConfig& model, LayerPart part);

@@ -34,18 +34,17 @@ std::string layer_line(const Row& row) {
 
 std::string projection_line(const Row& row) {
   return fmt::format("| {} | {} | {:.4g} ± {:.2g} | {} | {} | {} |\n", markdown_cell(row.case_name),
-                     format_time(row.median_us), row.tokens_per_second, row.tokens_per_second_stdev, row.flush,
-                     markdown_cell(describe_shares(row)), notes_of(row));
+                     format_time(row.median_us), row.tokens_per_second, row.tokens_per_second_stdev,
+                     row.flush, markdown_cell(describe_shares(row)), notes_of(row));
 }
 
 std::string model_line(const Row& row) {
   const std::string first = row.first_token_us > 0 ? format_time(row.first_token_us) : "";
-  return fmt::format("| {} | {:.5g} ± {:.2g} | {} | {} | {} | {:.2f} | {:.2f} | {} | {} |\n",
-                     markdown_cell(row.case_name), row.tokens_per_second, row.tokens_per_second_stdev,
-                     format_time(row.median_us), first, row.repetitions,
-                     static_cast<double>(row.device_bytes) * 1e-9,
-                     static_cast<double>(row.host_peak_bytes) * 1e-9, markdown_cell(describe_shares(row)),
-                     notes_of(row));
+  return fmt::format(
+      "| {} | {:.5g} ± {:.2g} | {} | {} | {} | {:.2f} | {:.2f} | {} | {} |\n", markdown_cell(row.case_name),
+      row.tokens_per_second, row.tokens_per_second_stdev, format_time(row.median_us), first, row.repetitions,
+      static_cast<double>(row.device_bytes) * 1e-9, static_cast<double>(row.host_peak_bytes) * 1e-9,
+      markdown_cell(describe_shares(row)), notes_of(row));
 }
 
 }  // namespace
@@ -63,16 +62,20 @@ std::string markdown_head(const Row& row) {
   // One way of running a model to a table: it stands above.
   const std::string shape = is_op(row) ? "" : markdown_cell(row.shape) + "\n\n";
   if (row.op == kLayerRow)
-    return "| step of one layer | median | mean ± stdev | min | r | TFLOPS | GB/s | % floor | flush | time by op | "
+    return "| step of one layer | median | mean ± stdev | min | r | TFLOPS | GB/s | % floor | flush | time "
+           "by op | "
            "notes |\n|---|--:|--:|--:|--:|--:|--:|--:|---|---|---|\n";
   if (row.op == kProjectionRow)
     return "| projection | step | tokens/s | flush | time by op | notes |\n|---|--:|--:|---|---|---|\n";
   if (row.op == kModelRow)
     return shape +
-           "| test | tokens/s | median | first token | r | device GB | host peak GB | time by op, one step | notes "
+           "| test | tokens/s | median | first token | r | device GB | host peak GB | time by op, one step | "
+           "notes "
            "|\n|---|--:|--:|--:|--:|--:|--:|---|---|\n";
-  return "| op | case | kernel row | median | mean ± stdev | min | r | TFLOPS | GB/s | % memory | % matrix | % "
-         "floor | accuracy | flush | notes |\n|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|---|---|\n";
+  return "| op | case | kernel row | median | mean ± stdev | min | r | TFLOPS | GB/s | % memory | % matrix | "
+         "% "
+         "floor | accuracy | flush | notes "
+         "|\n|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|---|---|\n";
 }
 
 std::string markdown_line(const Row& row) {

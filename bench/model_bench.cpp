@@ -83,10 +83,10 @@ class ModelRun {
     row.flush = "warm";
     row.batch = test.batch, row.prompt = test.prompt, row.generated = test.generate, row.depth = test.depth;
     row.tokens = row.asked_tokens = test.batch * test.fresh();
-    row.shape = fmt::format("{}: {} layers, {}; steps of at most {} tokens", options_.name,
-                            runner_.config().n_layers,
-                            describe_precision(runner_.config(), runner_.options().precision),
-                            runner_.options().max_batch_tokens);
+    row.shape =
+        fmt::format("{}: {} layers, {}; steps of at most {} tokens", options_.name, runner_.config().n_layers,
+                    describe_precision(runner_.config(), runner_.options().precision),
+                    runner_.options().max_batch_tokens);
     return row;
   }
 

@@ -23,8 +23,8 @@ struct ModelBenchSize {
 };
 ModelBenchSize size_of(const ModelBenchOptions& options);
 
-// Prompts are fed in steps of at most the runner's max_batch_tokens. Generation is greedy, drawn on the device
-// and fed back.
+// Prompts are fed in steps of at most the runner's max_batch_tokens. Generation is greedy, drawn on the
+// device and fed back.
 Result<OpTotals> bench_model(Runner& runner, const ModelBenchOptions& options, const OpReport& report);
 
 }  // namespace tamis::bench

@@ -18,7 +18,7 @@ std::int64_t weight_pool_bytes(const Device& device) {
   constexpr std::int64_t kLeast = 4ll << 30;
   return device.info().backend == "cpu" ? kLeast : std::max(kLeast, device.free_bytes() / 2);
 }
-constexpr double kMemoryShare = 0.8;    // of what is free, for one case
+constexpr double kMemoryShare = 0.8;     // of what is free, for one case
 constexpr double kEnoughSeconds = 0.05;  // of launches, over all rounds
 
 bool names(const std::vector<std::string>& parts, std::string_view name) {
@@ -209,15 +209,13 @@ class DeviceRun {
     const std::string warnings = row.warnings;
     observer_.begin();
     TAMIS_RETURN_IF_ERROR(time_once(*queue_, launch).status());  // warm-up
-    const Repetitions repetitions{
-        .least = (options_.repetitions + options_.rounds - 1) / options_.rounds,
-        .enough_seconds = kEnoughSeconds / static_cast<double>(options_.rounds)};
+    const Repetitions repetitions{.least = (options_.repetitions + options_.rounds - 1) / options_.rounds,
+                                  .enough_seconds = kEnoughSeconds / static_cast<double>(options_.rounds)};
     TAMIS_ASSIGN_OR_RETURN(std::vector<double> samples, time_each(*queue_, launch, before, repetitions));
     for (double& sample : samples) sample *= 1e6;
     observer_.end(row);
     if (row.warnings.empty()) row.warnings = warnings;  // of an earlier round
-    const bool energy =
-        options_.energy == Energy::kAll || (options_.energy == Energy::kChosen && row.chosen);
+    const bool energy = options_.energy == Energy::kAll || (options_.energy == Energy::kChosen && row.chosen);
     if (energy && row.energy_mj == 0) {
       const EnergyWork work{launch, before, summarize(samples).median * 1e-6};
       TAMIS_ASSIGN_OR_RETURN(const Reading reading, measure_energy(*queue_, observer_, work));

@@ -27,7 +27,7 @@ struct OpOptions {
   std::int64_t rounds = 2;
   Grid grid = Grid::kAuto;
   Energy energy = Energy::kChosen;  // of which rows: a second each, where the driver counts energy
-  double longest_seconds = 2;  // a launch predicted to take longer is shrunk along tokens
+  double longest_seconds = 2;       // a launch predicted to take longer is shrunk along tokens
   bool chosen_only = false;
   bool ceilings = true;  // measure them first; without, rows have no percentages
   std::uint64_t seed = 1;

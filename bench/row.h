@@ -24,14 +24,16 @@ struct Row {
   std::string op, case_name, kernel, shape, flush, accuracy;
   bool chosen = false;                        // the kernel row that the planner takes for this call
   std::int64_t tokens = 0, asked_tokens = 0;  // 0: the case has no token count
-  // Of layers and models. Tokens of each sequence: `prompt` new ones in a step, `generated` one by one, `depth`
-  // cached before.
+  // Of layers and models. Tokens of each sequence: `prompt` new ones in a step, `generated` one by one,
+  // `depth` cached before.
   std::string model, kernels;
   std::int64_t batch = 0, prompt = 0, generated = 0, depth = 0;
   double tokens_per_second = 0, tokens_per_second_stdev = 0;  // of all sequences together
-  double first_token_us = 0;  // from the prompt to its first drawn token: median over sequences and repetitions
+  double first_token_us =
+      0;  // from the prompt to its first drawn token: median over sequences and repetitions
   std::vector<Share> shares;  // of the step, node by node; largest first
-  std::int64_t device_bytes = 0, host_peak_bytes = 0;  // weights, caches and arena; the process at its largest
+  std::int64_t device_bytes = 0,
+               host_peak_bytes = 0;  // weights, caches and arena; the process at its largest
   // Times of one launch, in microseconds.
   std::int64_t repetitions = 0;
   double median_us = 0, mean_us = 0, stdev_us = 0, min_us = 0, p10_us = 0, p90_us = 0, max_us = 0;
@@ -82,7 +84,8 @@ void visit_fields(AnyRow& r, Visitor&& visit) {
   visit("clock_before_mhz", r.clock_before_mhz), visit("clock_after_mhz", r.clock_after_mhz);
   visit("reference_us", r.reference_us);
   visit("power_cap_w", r.power_cap_w), visit("energy_mj", r.energy_mj);
-  visit("energy_source", r.energy_source), visit("kernels", r.kernels), visit("note", r.note), visit("warnings", r.warnings);
+  visit("energy_source", r.energy_source), visit("kernels", r.kernels), visit("note", r.note),
+      visit("warnings", r.warnings);
 }
 
 // The higher of the ceilings measured for memory, in GB/s, and for arithmetic, in TFLOPS; 0: unknown.

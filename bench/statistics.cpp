@@ -41,8 +41,8 @@ double noise(const Summary& a, const Summary& b) {
   constexpr double kDecilesApart = 2.563;  // of a normal distribution, in standard deviations
   const double smaller = std::min(a.median, b.median);
   const double spread = std::max(a.high - a.low, b.high - b.low) / kDecilesApart;
-  return std::max({kBetweenRuns, kDriftFactor * std::max(a.drift, b.drift),
-                   smaller > 0 ? 2 * spread / smaller : 0.0});
+  return std::max(
+      {kBetweenRuns, kDriftFactor * std::max(a.drift, b.drift), smaller > 0 ? 2 * spread / smaller : 0.0});
 }
 
 bool differs(const Summary& a, const Summary& b) {

@@ -9,7 +9,8 @@ namespace tamis::bench {
 struct Summary {
   double median = 0, mean = 0, stdev = 0, min = 0, max = 0;  // all 0 for an empty list
   double low = 0, high = 0;                                  // 10th and 90th percentile
-  double drift = 0;  // between medians of rounds of one run, as a share of the fastest; summarize() leaves it 0
+  double drift =
+      0;  // between medians of rounds of one run, as a share of the fastest; summarize() leaves it 0
 };
 Summary summarize(std::span<const double> values);
 

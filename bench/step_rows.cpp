@@ -13,8 +13,9 @@ namespace {
 std::string op_of(const std::string& kernel) {
   const std::size_t first = kernel.find('.');
   const std::size_t second = kernel.find('.', first + 1);
-  return first == std::string::npos || second == std::string::npos ? kernel
-                                                                   : kernel.substr(first + 1, second - first - 1);
+  return first == std::string::npos || second == std::string::npos
+             ? kernel
+             : kernel.substr(first + 1, second - first - 1);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ struct RunnerOptions {
   std::int64_t max_batch_tokens =
       512;  // tokens of one step; longer prompts are cut into chunks by the caller
   std::int64_t max_sequences = 64;
-  bool mtp = false;  // make caches for the MTP layer, too
+  bool mtp = false;          // make caches for the MTP layer, too
   bool layers_only = false;  // make the inputs of steps that run the layers alone
   // Nothing is loaded or allocated: plan() works, step() does not. The device may then also be a capability
   // (core/policy/capability.h): "sm100", "gfx942".

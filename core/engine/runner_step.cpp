@@ -85,7 +85,8 @@ Status Runner::check_items(const std::vector<StepItem>& items, const StepOptions
   if (items.empty()) return invalid_argument("step: no tokens");
   if (options.mtp && !options_.mtp) return invalid_argument("step: the runner was made without MTP caches");
   if (options.layers_only && (!options_.layers_only || options.mtp || options.all_hidden)) {
-    return invalid_argument("step: layers_only: the runner was made without its inputs, or more was asked for");
+    return invalid_argument(
+        "step: layers_only: the runner was made without its inputs, or more was asked for");
   }
   if (count_tokens(items) + options.extra_padding > options_.max_batch_tokens) {
     return invalid_argument("step: {} tokens, the limit of one step is {}",

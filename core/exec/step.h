@@ -47,10 +47,10 @@ inline constexpr const char* kCounts = "sample.counts";  // [n_out, V]
 
 // Names of a step's outputs.
 namespace step_output {
-inline constexpr const char* kLogits = "logits";    // [n_out, V] f32
-inline constexpr const char* kHidden = "hidden";    // [n_tokens, H] after the final norm: what MTP reads
-inline constexpr const char* kToken = "token";      // [n_out] i32
-inline constexpr const char* kLogprob = "logprob";  // [n_out] f32
+inline constexpr const char* kLogits = "logits";     // [n_out, V] f32
+inline constexpr const char* kHidden = "hidden";     // [n_tokens, H] after the final norm: what MTP reads
+inline constexpr const char* kToken = "token";       // [n_out] i32
+inline constexpr const char* kLogprob = "logprob";   // [n_out] f32
 inline constexpr const char* kStreamOut = "stream";  // layers_only: [n_tokens, H] after the last layer
 inline constexpr const char* kDeltaOut = "delta";    // layers_only: [n_tokens, H] still to be added to it
 // layers_only: "experts_<i>" [n_tokens, top_k] i32, the experts that MoE layer i routes to

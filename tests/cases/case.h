@@ -60,8 +60,8 @@ struct CaseOperand {
   std::vector<std::int64_t> piece_rows{};
   std::int64_t first_row = 0;
   std::int64_t first_col = 0;
-  // Of perf cases: bench makes random data for some rows and repeats them, unless equal rows would be a case of
-  // their own (index keys: equal keys tie).
+  // Of perf cases: bench makes random data for some rows and repeats them, unless equal rows would be a case
+  // of their own (index keys: equal keys tie).
   bool distinct_rows = false;
 };
 

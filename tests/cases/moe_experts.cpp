@@ -155,9 +155,9 @@ Fill fill_routing(std::int64_t topk, std::int64_t experts) {
 void add_perf(CaseList& list) {
   const auto v3 = [](std::int64_t experts) {
     return [experts](std::int64_t tokens) {
-      Case test_case = experts_case(fmt::format("v3_e{}_t{}", experts, tokens), {tokens, 8, 7168, 2048, experts},
-                                    {DType::kBF16, DType::kE4M3, DType::kBF16},
-                                    {ActQuant::kE4M3Group128Pow2, DType::kBF16});
+      Case test_case = experts_case(
+          fmt::format("v3_e{}_t{}", experts, tokens), {tokens, 8, 7168, 2048, experts},
+          {DType::kBF16, DType::kE4M3, DType::kBF16}, {ActQuant::kE4M3Group128Pow2, DType::kBF16});
       test_case.operands[kIds].fill = fill_routing(8, experts);
       return test_case;
     };

@@ -97,8 +97,8 @@ Case nan_case() {
   return result;
 }
 
-// Slots in ascending order, as indexer_topk gives them. Of neighbouring tokens' slots, `shared` in a hundred are
-// the same.
+// Slots in ascending order, as indexer_topk gives them. Of neighbouring tokens' slots, `shared` in a hundred
+// are the same.
 Fill fill_selection(const Shape& s, std::int64_t shared) {
   return [s, shared](HostView& view, Rng& rng) {
     std::vector<std::int64_t> slots(static_cast<std::size_t>(s.k));
