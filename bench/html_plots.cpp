@@ -205,7 +205,8 @@ std::string bar_plot(const CompareResult& result) {
   }
   if (body.empty()) return {};
   return fmt::format(
-      "<h2>Times</h2>\n<p>Base above, other below, each pair in its own scale; dark marks: the floor.</p>\n"
+      "<h2>Times</h2>\n<p>Base above, other below, each pair in its own scale; upright marks: the "
+      "floor.</p>\n"
       "<svg viewBox=\"0 0 1080 {0:.0f}\" width=\"100%\">\n{1}</svg>\n",
       y, body);
 }

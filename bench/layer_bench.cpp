@@ -274,7 +274,7 @@ class LayerBench {
       }
     }
     for (Measured& one : measured) {
-      set_samples(one.row, one.rounds_us);
+      set_rounds(one.row, one.rounds_us);
       report_.row(one.row);
       ++totals_.measured;
     }

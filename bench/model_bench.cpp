@@ -65,7 +65,7 @@ class ModelRun {
       }
     }
     for (Measured& one : measured) {
-      set_samples(one.row, one.rounds_us);
+      set_rounds(one.row, one.rounds_us);
       set_rate(one.row, static_cast<double>(one.row.tokens));
       one.row.first_token_us = summarize(one.first_token_us).median;
       report_.row(one.row);

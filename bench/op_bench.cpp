@@ -228,7 +228,7 @@ class DeviceRun {
   void finish(Pending& one, OpTotals& totals) {
     if (!one.status.ok()) return fail(one.kernel.name, one.test_case.name, one.status, totals);
     for (std::size_t f = 0; f < one.rows.size(); ++f) {
-      set_samples(one.rows[f], one.samples_us[f]);
+      set_rounds(one.rows[f], one.samples_us[f]);
       ++totals.measured;
       report_.row(one.rows[f]);
     }

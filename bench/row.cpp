@@ -39,7 +39,7 @@ void set_rate(Row& row, double tokens) {
   row.tokens_per_second_stdev = s.stdev;
 }
 
-void set_samples(Row& row, const std::vector<std::vector<double>>& rounds_us) {
+void set_rounds(Row& row, const std::vector<std::vector<double>>& rounds_us) {
   std::vector<double> samples_us;
   row.rounds_us.clear();
   for (const std::vector<double>& round : rounds_us) {

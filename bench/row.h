@@ -95,10 +95,8 @@ std::string describe_ceilings(const Row& row);
 
 // Fills the times and everything that follows from them; flops, bytes and ceilings are there already. Rounds
 // were measured at different times; their samples are taken together.
-void set_samples(Row& row, const std::vector<std::vector<double>>& rounds_us);
-inline void set_samples(Row& row, const std::vector<double>& samples_us) {
-  set_samples(row, std::vector<std::vector<double>>{samples_us});
-}
+void set_rounds(Row& row, const std::vector<std::vector<double>>& rounds_us);
+inline void set_samples(Row& row, const std::vector<double>& samples_us) { set_rounds(row, {samples_us}); }
 // The rate of `tokens` tokens over each sample.
 void set_rate(Row& row, double tokens);
 // "moe_experts 61 %, linear 20 %, …", the largest ones.
