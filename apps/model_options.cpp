@@ -199,6 +199,12 @@ Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Default
     TAMIS_ASSIGN_OR_RETURN(config, load_config(folder, config_options));
     TAMIS_ASSIGN_OR_RETURN(checkpoint, Checkpoint::open(folder));
   }
+  TAMIS_ASSIGN_OR_RETURN(const RunnerOptions runner, make_runner_options(options, defaults, config, size));
+  return Runner::create(std::move(config), std::move(checkpoint), runner, progress_bar());
+}
+
+Result<RunnerOptions> make_runner_options(const ModelOptions& options, Defaults defaults,
+                                          const ModelConfig& config, const RunSize& size) {
   RunnerOptions runner;
   runner.device = options.device;
   runner.precision = make_precision(options, defaults, config);
@@ -214,7 +220,7 @@ Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Default
   runner.max_sequences = size.sequences;
   runner.mtp = size.mtp;
   runner.plan_only = size.plan_only;
-  return Runner::create(std::move(config), std::move(checkpoint), runner, progress_bar());
+  return runner;
 }
 
 Status finish_trace(const ModelOptions& options, const Trace& trace) {

@@ -51,6 +51,10 @@ struct RunSize {
   bool plan_only = false;  // explain: no memory is taken, and the device may be a capability
 };
 
+// The runner's side of the options; `defaults` says what "auto" means.
+Result<RunnerOptions> make_runner_options(const ModelOptions& options, Defaults defaults,
+                                          const ModelConfig& config, const RunSize& size);
+
 // Finds, loads and checks the model. Shows a progress bar on stderr when that is a terminal and loading takes
 // a while.
 Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Defaults defaults,

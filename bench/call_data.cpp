@@ -16,7 +16,8 @@ using cases::HostView;
 using cases::Rng;
 using harness::HostBuffer;
 
-constexpr std::int64_t kBlockElements = 1 << 20;  // 0.1 s of random numbers
+constexpr std::int64_t kBlockElements = 1 << 20;      // 0.1 s of random numbers
+constexpr std::int64_t kDistinctElements = 16 << 20;  // where equal rows matter: more than 64K index keys
 
 std::int64_t element_size(const TensorDesc& desc) {
   return static_cast<std::int64_t>(dtype_size(desc.dtype));
@@ -27,13 +28,13 @@ TensorDesc as_rows(const TensorDesc& weight) {
   return {weight.dtype, {weight.elements() / weight.dim(-1), weight.dim(-1)}};
 }
 
-// The first rows of `desc`, about kBlockElements of them. Integers are not repeated: slots and page tables
+// The first rows of `desc`, about that many elements. Integers are not repeated: slots and page tables
 // must be what the case says.
-TensorDesc block_of(const TensorDesc& desc) {
+TensorDesc block_of(const TensorDesc& desc, std::int64_t elements) {
   TensorDesc block = desc;
   if (desc.rank < 2 || desc.dtype == DType::kI32 || desc.dtype == DType::kI64) return block;
   const std::int64_t row = std::max<std::int64_t>(1, desc.elements() / desc.dim(0));
-  block.dims[0] = std::clamp<std::int64_t>(kBlockElements / row, 1, desc.dim(0));
+  block.dims[0] = std::clamp<std::int64_t>(elements / row, 1, desc.dim(0));
   return block;
 }
 
@@ -48,7 +49,7 @@ Status upload_repeated(Queue& queue, Buffer& dst, std::span<const std::byte> blo
 
 // The random block of an operand: whole rows with their gaps, so that repeating it keeps the strides.
 std::vector<std::byte> random_block(const CaseOperand& operand, const TensorDesc& desc, Rng& rng) {
-  const TensorDesc block = block_of(desc);
+  const TensorDesc block = block_of(desc, operand.distinct_rows ? kDistinctElements : kBlockElements);
   const bool repeats = block.dims[0] < desc.dims[0];
   const std::int64_t bytes = repeats ? block.dim(0) * desc.stride(0) * element_size(desc) : desc.span_bytes();
   std::vector<std::byte> memory(static_cast<std::size_t>(std::max(bytes, block.span_bytes())));

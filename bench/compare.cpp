@@ -1,6 +1,7 @@
 #include "bench/compare.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -12,13 +13,34 @@ namespace {
 
 // The times of a row; of rows without samples (made by hand, or thinned out), what the columns say.
 Summary times_of(const Row& row) {
-  if (!row.samples_us.empty()) return summarize(row.samples_us);
   Summary s;
+  if (!row.samples_us.empty()) {
+    s = summarize(row.samples_us);
+    s.drift = drift_percent(row.rounds_us) / 100;
+    return s;
+  }
   s.median = row.median_us, s.mean = row.mean_us, s.stdev = row.stdev_us;
   s.min = row.min_us, s.max = std::max(row.max_us, row.median_us);
   s.low = row.p10_us > 0 ? row.p10_us : row.median_us;
   s.high = std::max(row.p90_us, row.median_us);
+  s.drift = row.drift_percent / 100;
   return s;
+}
+
+// How far a fixed piece of work on one machine may move between two rows before differences between them say
+// more about the machine: on an idle one it stays within 5 %.
+constexpr double kReferenceMoved = 0.1;
+
+// Why a difference between two rows may not come from what they measured; empty: nothing is known.
+std::string doubt(const Row& base, const Row& other) {
+  if (!base.warnings.empty()) return base.warnings;
+  if (!other.warnings.empty()) return other.warnings;
+  const bool same_machine = base.device == other.device && base.cores == other.cores;
+  if (!same_machine || base.reference_us <= 0 || other.reference_us <= 0) return {};
+  const double ratio = other.reference_us / base.reference_us;
+  if (std::fabs(std::log(ratio)) < std::log1p(kReferenceMoved)) return {};
+  return fmt::format("the machine itself: its reference took {} against {}", format_time(base.reference_us),
+                     format_time(other.reference_us));
 }
 
 // "bf16[128, 16384] e4m3[…] -> …" without the brackets.
@@ -33,7 +55,9 @@ std::string dtypes_of(const std::string& shape) {
   return dtypes;
 }
 
-std::string describe(const Row& row) { return fmt::format("{} {} {}", row.op, row.case_name, row.kernel); }
+std::string describe(const Row& row) {
+  return fmt::format("{} {}{}{}", row.op, row.case_name, row.kernel.empty() ? "" : " ", row.kernel);
+}
 
 bool has_kernel(const RowFile& file, const Row& like) {
   return std::any_of(file.rows.begin(), file.rows.end(), [&](const Row& row) {
@@ -44,7 +68,7 @@ bool has_kernel(const RowFile& file, const Row& like) {
 // How well `row` answers `base`; 0: not at all.
 int match(const RowFile& base_file, const Row& base, const RowFile& file, const Row& row) {
   if (row.op != base.op || row.case_name != base.case_name) return 0;
-  const bool same_kernel = row.kernel == base.kernel;
+  const bool same_kernel = row.kernel == base.kernel;  // rows of layers and models have none
   const bool stand_in = base.chosen && row.chosen && !has_kernel(file, base) && !has_kernel(base_file, row);
   if (!same_kernel && !stand_in) return 0;
   return 1 + 4 * (row.flush == base.flush) + 2 * (row.shape == base.shape) + (row.accuracy == base.accuracy);
@@ -66,11 +90,11 @@ Comparison compare_rows(const Row& base, const Row& other, std::size_t file) {
   if (!line.why.empty()) return line;
   const Summary a = times_of(base), b = times_of(other);
   line.ratio = b.median / a.median;
+  line.noise = noise(a, b);
   if (!differs(a, b)) {
     line.verdict = Verdict::kSame;
-  } else if (!base.warnings.empty() || !other.warnings.empty()) {
+  } else if (line.why = doubt(base, other); !line.why.empty()) {
     line.verdict = Verdict::kUnclear;
-    line.why = base.warnings.empty() ? other.warnings : base.warnings;
   } else {
     line.verdict = line.ratio < 1 ? Verdict::kFaster : Verdict::kSlower;
   }
@@ -99,6 +123,7 @@ const char* verdict_name(Verdict verdict) {
 }
 
 std::string refusal(const Row& base, const Row& other) {
+  if (!is_op(base) && base.shape != other.shape) return fmt::format("{} against {}", base.shape, other.shape);
   if (dtypes_of(base.shape) != dtypes_of(other.shape))
     return fmt::format("dtypes: {} against {}", dtypes_of(base.shape), dtypes_of(other.shape));
   if (base.shape != other.shape && base.tokens != other.tokens)
@@ -136,17 +161,19 @@ CompareResult compare(const std::vector<RowFile>& files) {
 std::string compare_markdown(const std::vector<RowFile>& files, const CompareResult& result) {
   std::string text;
   for (const RowFile& file : files) text += machine_line(file);
-  text += "\n| op | case | kernel row | against | base | other | time ratio | % floor | verdict | why |\n";
-  text += "|---|---|---|---|--:|--:|--:|--:|---|---|\n";
+  text +=
+      "\n| op | case | kernel row | against | base | other | time ratio | noise | % floor | verdict | why "
+      "|\n";
+  text += "|---|---|---|---|--:|--:|--:|--:|--:|---|---|\n";
   for (const Comparison& line : result.lines) {
     const bool same = line.base->kernel == line.other->kernel;
     const std::string kernel = same ? line.base->kernel : line.base->kernel + " / " + line.other->kernel;
     const std::string ratio = line.ratio > 0 ? fmt::format("{:.3f}", line.ratio) : "-";
     text +=
-        fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.1f} / {:.1f} | {} | {} |\n",
+        fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.0f} % | {:.1f} / {:.1f} | {} | {} |\n",
                     markdown_cell(line.base->op), markdown_cell(line.base->case_name), markdown_cell(kernel),
                     markdown_cell(files[line.file].name), format_time(line.base->median_us),
-                    format_time(line.other->median_us), ratio, line.base->floor_percent,
+                    format_time(line.other->median_us), ratio, 100 * line.noise, line.base->floor_percent,
                     line.other->floor_percent, verdict_name(line.verdict), markdown_cell(line.why));
   }
   int counts[5] = {};
@@ -162,15 +189,15 @@ std::string compare_markdown(const std::vector<RowFile>& files, const CompareRes
 std::string compare_csv(const std::vector<RowFile>& files, const CompareResult& result) {
   std::string text =
       "op,case,base_kernel,other_kernel,base_file,other_file,flush,accuracy,base_us,other_us,base_stdev_us,"
-      "other_stdev_us,time_ratio,base_floor_percent,other_floor_percent,verdict,why\n";
+      "other_stdev_us,time_ratio,noise,base_floor_percent,other_floor_percent,verdict,why\n";
   for (const Comparison& line : result.lines) {
     const Row &a = *line.base, &b = *line.other;
     for (const std::string* field : {&a.op, &a.case_name, &a.kernel, &b.kernel, &files.front().name,
                                      &files[line.file].name, &a.flush, &a.accuracy}) {
       text += csv_field(*field) + ",";
     }
-    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", a.median_us, b.median_us, a.stdev_us, b.stdev_us,
-                        line.ratio, a.floor_percent, b.floor_percent, verdict_name(line.verdict),
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", a.median_us, b.median_us, a.stdev_us, b.stdev_us,
+                        line.ratio, line.noise, a.floor_percent, b.floor_percent, verdict_name(line.verdict),
                         csv_field(line.why));
   }
   return text;

@@ -17,7 +17,7 @@ enum class Verdict {
   kSame,    // inside the noise (bench/statistics.h)
   kFaster,  // the other run is
   kSlower,
-  kUnclear,  // outside the noise, but a warning of one of the rows may be why
+  kUnclear,  // outside the noise, but a warning of one of the rows or the machine itself may be why
   kRefused,  // not the same measurement
 };
 const char* verdict_name(Verdict verdict);
@@ -28,6 +28,8 @@ struct Comparison {
   const Row* base = nullptr;
   const Row* other = nullptr;
   double ratio = 0;  // median time of other / median time of base; 0 where refused
+  double noise =
+      0;  // a smaller difference, as a share of the smaller median, says nothing (bench/statistics.h)
   Verdict verdict = Verdict::kRefused;
   std::string why;  // of refusals and unclear ones
 };

@@ -10,6 +10,7 @@
 
 #include "bench/commit.h"
 #include "bench/nvml.h"
+#include "core/policy/policy.h"
 
 namespace tamis::bench {
 namespace {
@@ -79,6 +80,19 @@ std::int64_t last_level_cache_bytes() {
   return largest > 0 ? largest : 32 << 20;
 }
 
+void reset_host_peak() {
+  std::ofstream out("/proc/self/clear_refs");
+  out << "5";
+}
+
+std::int64_t host_peak_bytes() {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::strtoll(line.c_str() + 6, nullptr, 10) * 1024;
+  }
+  return 0;
+}
+
 void describe_machine(const DeviceInfo& device, Row& row) {
   row.commit = kCommit;
   row.build = kBuild;
@@ -87,7 +101,9 @@ void describe_machine(const DeviceInfo& device, Row& row) {
   row.driver = device.driver;
   row.cores = device.units;
   row.governor = first_line(std::string(kCpu) + "cpufreq/scaling_governor");
-  row.rules = "built-in order";
+  const PolicyRules rules = PolicyInput{}.rules;
+  row.rules = fmt::format("order of the tables; policy {} only advises",
+                          rules == PolicyRules::k2026_04 ? "2026-04" : "2026-08");
 }
 
 std::vector<std::string> standing_warnings(const Row& machine) {

@@ -14,6 +14,10 @@ namespace tamis::bench {
 // Of the largest data or unified cache of the first core; 32 MiB where the system does not say.
 std::int64_t last_level_cache_bytes();
 
+// Of this process: the most memory it held since the reset (Linux), in bytes; 0: unknown.
+void reset_host_peak();
+std::int64_t host_peak_bytes();
+
 // The fields of a row that do not change during a run.
 void describe_machine(const DeviceInfo& device, Row& row);
 

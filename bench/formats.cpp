@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bench/markdown.h"
 #include "core/checkpoint/json_fields.h"
 
 namespace tamis::bench {
@@ -12,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kMaxDepth = 4;       // array, object, samples
+constexpr int kMaxDepth = 5;       // array, object, shares, share
 constexpr double kLargest = 1e30;  // of any number in a row
 constexpr std::size_t kMostSamples = 1000000;
 
@@ -20,6 +21,12 @@ Json to_json(const Row& row) {
   Json json = Json::object();
   visit_fields(row, [&](const char* name, const auto& field) { json[name] = field; });
   json["samples_us"] = row.samples_us;
+  json["rounds_us"] = row.rounds_us;
+  if (row.shares.empty()) return json;
+  Json shares = Json::array();
+  for (const Share& s : row.shares)
+    shares.push_back({{"op", s.op}, {"kernel", s.kernel}, {"us", s.us}, {"percent", s.percent}});
+  json["shares"] = std::move(shares);
   return json;
 }
 
@@ -37,17 +44,32 @@ void read_field(JsonFields& fields, const char* name, std::int64_t& field) {
   field = fields.integer_or(name, 0, {0, std::int64_t{1} << 40});
 }
 
-Status read_samples(JsonFields& fields, Row& row) {
-  const nlohmann::json* samples = fields.find("samples_us");
-  if (samples == nullptr) return {};
-  if (!samples->is_array() || samples->size() > kMostSamples)
-    return corrupt_data("{}: samples_us: expected a list of numbers, found {}", fields.where(),
-                        describe_json(*samples));
-  for (const nlohmann::json& sample : *samples) {
-    const double value = sample.is_number() ? sample.get<double>() : -1;
+Status read_times(JsonFields& fields, const char* name, std::vector<double>& times) {
+  const nlohmann::json* list = fields.find(name);
+  if (list == nullptr) return {};
+  if (!list->is_array() || list->size() > kMostSamples)
+    return corrupt_data("{}: {}: expected a list of numbers, found {}", fields.where(), name,
+                        describe_json(*list));
+  for (const nlohmann::json& one : *list) {
+    const double value = one.is_number() ? one.get<double>() : -1;
     if (!(value >= 0 && value <= kLargest))
-      return corrupt_data("{}: samples_us: expected a time, found {}", fields.where(), describe_json(sample));
-    row.samples_us.push_back(value);
+      return corrupt_data("{}: {}: expected a time, found {}", fields.where(), name, describe_json(one));
+    times.push_back(value);
+  }
+  return {};
+}
+
+Status read_shares(JsonFields& fields, Row& row) {
+  const nlohmann::json* list = fields.find("shares");
+  if (list == nullptr) return {};
+  if (!list->is_array() || list->size() > kMostSamples)
+    return corrupt_data("{}: shares: expected a list, found {}", fields.where(), describe_json(*list));
+  for (const nlohmann::json& one : *list) {
+    JsonFields share(one, fields.where() + ": shares");
+    row.shares.push_back({share.string_or("op", ""), share.string_or("kernel", ""),
+                          share.number_or("us", 0, {0, kLargest}),
+                          share.number_or("percent", 0, {0, 100.1})});
+    TAMIS_RETURN_IF_ERROR(share.status());
   }
   return {};
 }
@@ -57,8 +79,10 @@ Result<Row> from_json(const nlohmann::json& json, const std::string& where) {
   Row row;
   visit_fields(row, [&](const char* name, auto& field) { read_field(fields, name, field); });
   TAMIS_RETURN_IF_ERROR(fields.status());
-  TAMIS_RETURN_IF_ERROR(read_samples(fields, row));
-  if (row.op.empty() || row.case_name.empty() || row.kernel.empty() || !(row.median_us > 0))
+  TAMIS_RETURN_IF_ERROR(read_times(fields, "samples_us", row.samples_us));
+  TAMIS_RETURN_IF_ERROR(read_times(fields, "rounds_us", row.rounds_us));
+  TAMIS_RETURN_IF_ERROR(read_shares(fields, row));
+  if (row.op.empty() || row.case_name.empty() || (row.kernel.empty() && is_op(row)) || !(row.median_us > 0))
     return corrupt_data("{}: not a row of tamis bench: op, case, kernel and median_us are needed", where);
   return row;
 }
@@ -115,30 +139,6 @@ std::string csv_line(const Row& row) {
   return text + "\n";
 }
 
-std::string markdown_head(const Row& row) {
-  std::string text =
-      fmt::format("{}, {} cores, driver {}; commit {}, {}\n", markdown_cell(row.device), row.cores,
-                  row.driver.empty() ? "-" : markdown_cell(row.driver), row.commit, row.build);
-  text += fmt::format("Ceilings measured here: {}.\n\n", markdown_cell(describe_ceilings(row)));
-  text +=
-      "| op | case | kernel row | median | mean ± stdev | min | r | TFLOPS | GB/s | % memory | % matrix | % "
-      "floor | accuracy | flush | notes |\n";
-  text += "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|---|---|\n";
-  return text;
-}
-
-std::string markdown_line(const Row& row) {
-  std::string notes = row.note;
-  if (!row.warnings.empty()) notes += fmt::format("{}**{}**", notes.empty() ? "" : "; ", row.warnings);
-  return fmt::format(
-      "| {} | {} | {}{} | {} | {} ± {} | {} | {} | {:.4g} | {:.4g} | {:.1f} | {:.1f} | {:.1f} | {} | {} | {} "
-      "|\n",
-      markdown_cell(row.op), markdown_cell(row.case_name), markdown_cell(row.kernel), row.chosen ? " *" : "",
-      format_time(row.median_us), format_time(row.mean_us), format_time(row.stdev_us),
-      format_time(row.min_us), row.repetitions, row.tflops, row.gbs, row.memory_percent, row.matrix_percent,
-      row.floor_percent, row.accuracy, row.flush, markdown_cell(notes));
-}
-
 }  // namespace
 
 Result<Format> parse_format(const std::string& name) {
@@ -153,10 +153,13 @@ std::string RowWriter::add(const Row& row) {
   const bool first = rows_++ == 0;
   switch (format_) {
     case Format::kMarkdown: {
-      const bool head = first || row.device != device_;
+      const char* kind = is_op(row) ? "op" : row.op.c_str();
+      const bool device = first || row.device != device_;
+      const bool head = device || kind != kind_;
       device_ = row.device;
-      return fmt::format("{}{}{}", head && !first ? "\n" : "", head ? markdown_head(row) : "",
-                         markdown_line(row));
+      kind_ = kind;
+      return fmt::format("{}{}{}{}", head && !first ? "\n" : "", device ? markdown_machine(row) : "",
+                         head ? markdown_head(row) : "", markdown_line(row));
     }
     case Format::kCsv: return (first ? csv_head() : "") + csv_line(row);
     case Format::kJson: return (first ? "[\n" : ",\n") + dump(to_json(row));
@@ -167,7 +170,7 @@ std::string RowWriter::add(const Row& row) {
 
 std::string RowWriter::end() const {
   switch (format_) {
-    case Format::kMarkdown: return rows_ > 0 ? "\n`*`: the row that the planner takes.\n" : "";
+    case Format::kMarkdown: return kind_ == "op" ? "\n`*`: the row that the planner takes.\n" : "";
     case Format::kJson: return rows_ > 0 ? "\n]\n" : "[]\n";
     default: return "";
   }

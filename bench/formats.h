@@ -24,7 +24,7 @@ class RowWriter {
  private:
   Format format_;
   std::int64_t rows_ = 0;
-  std::string device_;
+  std::string device_, kind_;
 };
 
 // A JSON array of rows, or one object a line. Never crashes on what it is given: kCorruptData says where it

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/environment.h"
+#include "bench/statistics.h"
 
 // One version a vector width, chosen when the program is loaded. Other compilers and CPUs build the plain
 // one.
@@ -89,6 +90,22 @@ double host_fma_tflops(int threads) {
     best = std::max(best, 2.0 * 16 * kChains * kSteps * threads / seconds * 1e-12);
   }
   return finite > 0 ? best : 0.0;
+}
+
+double host_reference_seconds(int threads) {
+  constexpr std::size_t kWords = 8 << 20;  // 64 MiB: past the caches of most machines
+  constexpr std::int64_t kReferenceSteps = 1 << 20;
+  static const std::vector<std::uint64_t> words(kWords, 1);
+  const std::size_t share = kWords / static_cast<std::size_t>(threads);
+  std::atomic<std::uint64_t> total{0};
+  std::vector<double> seconds;
+  for (int i = 0; i < kRepetitions; ++i) {
+    seconds.push_back(seconds_of(threads, [&](int t) {
+      total += multiply_add(kReferenceSteps, 1.0f) > 0 ? 1 : 0;
+      total += sum_words(words.data() + static_cast<std::size_t>(t) * share, share);
+    }));
+  }
+  return total > 0 ? summarize(seconds).median : 0.0;
 }
 
 }  // namespace tamis::bench

@@ -10,4 +10,8 @@ double host_read_gbs(int threads);
 // TFLOPS of `threads` threads that do nothing but f32 multiply-adds in the widest vectors of the CPU.
 double host_fma_tflops(int threads);
 
+// Seconds of a fixed piece of work on `threads` threads, about 2 ms of arithmetic and of memory: what changes
+// it between two moments is the machine, not the program.
+double host_reference_seconds(int threads);
+
 }  // namespace tamis::bench

@@ -1,214 +1,103 @@
-// The page of `tamis bench compare --html`: plain HTML with SVG drawn here, so that it opens from a disk.
-#include <algorithm>
-#include <cmath>
-
+// The page of `tamis bench compare --html`: plain HTML with SVG, so that it opens from a disk; light or dark
+// as the reader's system is.
 #include <fmt/format.h>
 
-#include "bench/compare.h"
 #include "bench/formats.h"
+#include "bench/html_plots.h"
 
 namespace tamis::bench {
 namespace {
 
-constexpr const char* kColours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"};
-
-const char* colour(std::size_t file) { return kColours[file % std::size(kColours)]; }
-
-std::string escape(const std::string& text) {
-  std::string safe;
-  for (char c : text) {
-    switch (c) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      case '\'': safe += "&#39;"; break;
-      default: safe += c;
-    }
-  }
-  return safe;
-}
-
 constexpr const char* kHead = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>tamis bench</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>tamis bench</title>
 <style>
-body { font: 14px/1.4 sans-serif; margin: 2em auto; max-width: 1100px; color: #222; }
-table { border-collapse: collapse; } td, th { padding: 2px 8px; border-bottom: 1px solid #ddd; text-align: left; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-.faster { color: #1a7f37; } .slower { color: #c62828; } .unclear, .refused { color: #8a6d00; }
-svg text { font-size: 11px; fill: #333; } .grid { stroke: #e4e4e4; } .key { display: inline-block; width: 1em; height: 1em; }
+:root { --text: #222; --dim: #666; --back: #fff; --line: #ddd; --good: #1a7f37; --bad: #c62828; --care: #8a6d00;
+  --f0: #1f77b4; --f1: #e07b00; --f2: #2ca02c; --f3: #9467bd; --f4: #d62728; --f5: #17becf; }
+@media (prefers-color-scheme: dark) { :root { --text: #ddd; --dim: #999; --back: #16181c; --line: #3a3d44;
+  --good: #5fcf7d; --bad: #ff7b72; --care: #d9b44a;
+  --f0: #5ba8e0; --f1: #ffa94d; --f2: #69c96b; --f3: #b99ae0; --f4: #f07178; --f5: #56d4e4; } }
+body { font: 14px/1.4 sans-serif; margin: 2em auto; padding: 0 1em; max-width: 1200px; color: var(--text);
+  background: var(--back); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; }
+td, th { padding: 2px 8px; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+td { overflow-wrap: anywhere; } td.n, th.n, td.v { text-align: right; white-space: nowrap;
+  overflow-wrap: normal; font-variant-numeric: tabular-nums; }
+td.v { text-align: left; } td.name { min-width: 11em; } td.note { min-width: 14em; font-size: 12px; }
+.faster { color: var(--good); fill: var(--good); } .slower { color: var(--bad); fill: var(--bad); }
+.unclear, .refused { color: var(--care); fill: var(--care); } .same { color: var(--dim); fill: var(--dim); }
+svg text { font-size: 12px; fill: var(--text); } svg text.dim { font-size: 10.5px; fill: var(--dim); }
+svg text.faster { fill: var(--good); } svg text.slower { fill: var(--bad); }
+svg text.unclear { fill: var(--care); } svg text.same { fill: var(--dim); }
+.grid { stroke: var(--line); } .floor { fill: var(--text); } .roof { fill: none !important; stroke-width: 1.5; }
+.mark { fill-opacity: .75; stroke-width: 1.3; } .hollow { fill-opacity: 0; }
+.key { display: inline-block; width: 1em; height: 1em; vertical-align: -2px; }
+.f0 { fill: var(--f0); stroke: var(--f0); } svg text.f0 { fill: var(--f0); stroke: none; } .key.f0 { background: var(--f0); }
+.f1 { fill: var(--f1); stroke: var(--f1); } svg text.f1 { fill: var(--f1); stroke: none; } .key.f1 { background: var(--f1); }
+.f2 { fill: var(--f2); stroke: var(--f2); } svg text.f2 { fill: var(--f2); stroke: none; } .key.f2 { background: var(--f2); }
+.f3 { fill: var(--f3); stroke: var(--f3); } svg text.f3 { fill: var(--f3); stroke: none; } .key.f3 { background: var(--f3); }
+.f4 { fill: var(--f4); stroke: var(--f4); } svg text.f4 { fill: var(--f4); stroke: none; } .key.f4 { background: var(--f4); }
+.f5 { fill: var(--f5); stroke: var(--f5); } svg text.f5 { fill: var(--f5); stroke: none; } .key.f5 { background: var(--f5); }
 </style></head><body>
 <h1>tamis bench</h1>
 )";
 
-// A logarithmic axis of whole decades over the data.
-struct LogAxis {
-  double low = 0, high = 1;  // exponents of ten
-  double begin, end;         // pixels
-
-  double at(double value) const { return begin + (std::log10(value) - low) / (high - low) * (end - begin); }
-};
-
-LogAxis make_axis(const std::vector<double>& values, double begin, double end) {
-  LogAxis axis{.begin = begin, .end = end};
-  if (values.empty()) return axis;
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  axis.low = std::floor(std::log10(*least));
-  axis.high = std::max(axis.low + 1, std::ceil(std::log10(*most)));
-  return axis;
-}
-
-std::string decade(double exponent) {
-  return exponent >= -3 && exponent <= 4 ? fmt::format("{:g}", std::pow(10.0, exponent))
-                                         : fmt::format("1e{:.0f}", exponent);
-}
-
-bool plottable(const Row& row) { return row.flops > 0 && row.bytes > 0 && row.tflops > 0; }
-
-// Rises with the memory ceiling up to the matrix ceiling.
-std::string roof(const Row& row, std::size_t file, const LogAxis& x, const LogAxis& y) {
-  const double memory = memory_ceiling(row) * 1e-3, matrix = arithmetic_ceiling(row);
-  if (memory <= 0 || matrix <= 0) return {};
-  std::string points;
-  for (int step = 0; step <= 200; ++step) {
-    const double intensity = std::pow(10.0, x.low + (x.high - x.low) * step / 200);
-    const double height = std::min(intensity * memory, matrix);
-    if (std::log10(height) < y.low || std::log10(height) > y.high) continue;
-    points += fmt::format("{:.1f},{:.1f} ", x.at(intensity), y.at(height));
-  }
-  return fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\"/>\n", points,
-                     colour(file));
-}
-
-std::string grid(const LogAxis& x, const LogAxis& y) {
-  std::string svg;
-  for (double e = x.low; e <= x.high; ++e) {
-    const double at = x.at(std::pow(10.0, e));
-    svg += fmt::format(
-        "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>"
-        "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>\n",
-        at, y.begin, y.end, y.begin + 16, decade(e));
-  }
-  for (double e = y.low; e <= y.high; ++e) {
-    const double at = y.at(std::pow(10.0, e));
-    svg += fmt::format(
-        "<line class=\"grid\" x1=\"{1}\" x2=\"{2}\" y1=\"{0:.1f}\" y2=\"{0:.1f}\"/>"
-        "<text x=\"{3}\" y=\"{0:.1f}\" text-anchor=\"end\">{4}</text>\n",
-        at, x.begin, x.end, x.begin - 6, decade(e));
-  }
-  return svg;
-}
-
-std::string roofline_plot(const std::vector<RowFile>& files) {
-  std::vector<double> intensities, rates;
-  for (const RowFile& file : files) {
-    for (const Row& row : file.rows) {
-      if (!plottable(row)) continue;
-      intensities.push_back(row.flops / row.bytes);
-      rates.push_back(row.tflops);
-      if (arithmetic_ceiling(row) > 0) rates.push_back(arithmetic_ceiling(row));
-    }
-  }
-  const LogAxis x = make_axis(intensities, 60, 1060), y = make_axis(rates, 480, 20);
-  std::string svg =
-      "<h2>Roofline</h2>\n<p>TFLOPS over FLOPs per byte, both as the op counts them. Lines: the "
-      "ceilings measured in the same run.</p>\n<svg viewBox=\"0 0 1080 520\" width=\"100%\">\n";
-  svg += grid(x, y);
-  for (std::size_t f = 0; f < files.size(); ++f) {
-    if (!files[f].rows.empty()) svg += roof(files[f].rows.front(), f, x, y);
-    for (const Row& row : files[f].rows) {
-      if (!plottable(row)) continue;
-      svg += fmt::format(
-          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\" fill-opacity=\"{}\">"
-          "<title>{} {} {}: {}, {:.3g} TFLOPS, {:.1f} % of floor</title></circle>\n",
-          x.at(row.flops / row.bytes), y.at(row.tflops), colour(f), row.chosen ? "0.9" : "0.35",
-          escape(row.op), escape(row.case_name), escape(row.kernel), format_time(row.median_us), row.tflops,
-          row.floor_percent);
-    }
-  }
-  return svg + "</svg>\n";
-}
-
-// Two bars a line, as long as the time, the longer one full width; the mark is the floor.
-std::string bar(const Row& row, std::size_t file, double longest, double y) {
-  constexpr double kLeft = 420, kWidth = 480;
-  const double length = kWidth * row.median_us / longest;
-  std::string svg = fmt::format("<rect x=\"{}\" y=\"{:.0f}\" width=\"{:.1f}\" height=\"9\" fill=\"{}\"/>",
-                                kLeft, y, length, colour(file));
-  if (row.floor_us > 0 && row.floor_us < longest)
-    svg += fmt::format("<rect x=\"{:.1f}\" y=\"{:.0f}\" width=\"2\" height=\"9\" fill=\"#000\"/>",
-                       kLeft + kWidth * row.floor_us / longest, y);
-  return svg + fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\">{}</text>\n", kLeft + length + 4, y + 9,
-                           format_time(row.median_us));
-}
-
-std::string bars(const CompareResult& result) {
-  std::string body;
-  double y = 4;
-  for (const Comparison& line : result.lines) {
-    if (line.verdict == Verdict::kRefused) continue;
-    const Row &a = *line.base, &b = *line.other;
-    const double longest = std::max(a.median_us, b.median_us);
-    body += fmt::format("<text x=\"410\" y=\"{:.0f}\" text-anchor=\"end\">{} {} {}</text>\n", y + 14,
-                        escape(a.op), escape(a.case_name), escape(a.kernel));
-    body += bar(a, 0, longest, y) + bar(b, line.file, longest, y + 10);
-    y += 26;
-  }
-  if (body.empty()) return {};
-  return fmt::format(
-      "<h2>Times</h2>\n<p>Each pair in its own scale; black marks: the floor.</p>\n"
-      "<svg viewBox=\"0 0 1080 {0:.0f}\" width=\"100%\">\n{1}</svg>\n",
-      y, body);
-}
-
-const char* verdict_class(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kFaster: return "faster";
-    case Verdict::kSlower: return "slower";
-    case Verdict::kUnclear: return "unclear";
-    case Verdict::kRefused: return "refused";
-    case Verdict::kSame: return "same";
-  }
-  return "";
-}
-
 std::string comparison_table(const std::vector<RowFile>& files, const CompareResult& result) {
   if (result.lines.empty()) return {};
   std::string html =
-      "<h2>Comparison</h2>\n<table><tr><th>op</th><th>case</th><th>kernel "
-      "rows</th><th>against</th><th>base</th>"
-      "<th>other</th><th>ratio</th><th>verdict</th><th>why</th></tr>\n";
+      "<h2>Comparison</h2>\n<div class=\"wide\"><table><tr><th>op</th><th>case</th><th>kernel rows</th>"
+      "<th>against</th><th class=\"n\">base</th><th class=\"n\">other</th><th class=\"n\">ratio</th>"
+      "<th class=\"n\">noise</th><th>verdict</th><th>why</th></tr>\n";
   for (const Comparison& line : result.lines) {
     const Row &a = *line.base, &b = *line.other;
     html += fmt::format(
-        "<tr><td>{}</td><td>{}</td><td>{}{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>"
-        "<td class=\"n\">{}</td><td class=\"{}\">{}</td><td>{}</td></tr>\n",
-        escape(a.op), escape(a.case_name), escape(a.kernel),
-        a.kernel == b.kernel ? "" : " / " + escape(b.kernel), escape(files[line.file].name),
+        "<tr><td class=\"v\">{}</td><td class=\"name\">{}</td><td class=\"name\">{}{}</td><td>{}</td>"
+        "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{:.0f} %</td>"
+        "<td class=\"v {}\">{}</td><td class=\"note\">{}</td></tr>\n",
+        escape_html(a.op), escape_html(a.case_name), escape_html(a.kernel),
+        a.kernel == b.kernel ? "" : " / " + escape_html(b.kernel), escape_html(files[line.file].name),
         format_time(a.median_us), format_time(b.median_us),
-        line.ratio > 0 ? fmt::format("{:.3f}", line.ratio) : "-", verdict_class(line.verdict),
-        verdict_name(line.verdict), escape(line.why));
+        line.ratio > 0 ? fmt::format("{:.3f}", line.ratio) : "-", 100 * line.noise,
+        verdict_class(line.verdict), verdict_name(line.verdict), escape_html(line.why));
   }
-  html += "</table>\n";
-  for (const std::string& line : result.unmatched) html += "<div>" + escape(line) + "</div>\n";
+  html += "</table></div>\n";
+  for (const std::string& line : result.unmatched) html += "<div>" + escape_html(line) + "</div>\n";
   return html;
+}
+
+std::string notes_of(const Row& row) {
+  std::string notes = escape_html(row.note);
+  if (!row.shares.empty()) notes += (notes.empty() ? "" : "<br>") + escape_html(describe_shares(row));
+  if (!row.warnings.empty())
+    notes +=
+        fmt::format("{}<b class=\"unclear\">{}</b>", notes.empty() ? "" : "<br>", escape_html(row.warnings));
+  return notes;
+}
+
+// A rate where there is one: 0 stands for unknown.
+std::string number(double value, const char* unit = "") {
+  return value > 0 ? fmt::format("{:.4g}{}", value, unit) : std::string();
 }
 
 std::string file_table(const RowFile& file) {
   std::string html = fmt::format(
-      "<h2>{}</h2>\n<table><tr><th>op</th><th>case</th><th>kernel row</th><th>median</th><th>stdev</th>"
-      "<th>TFLOPS</th><th>GB/s</th><th>% floor</th><th>flush</th><th>notes</th></tr>\n",
-      escape(file.name));
+      "<h2>{}</h2>\n<div class=\"wide\"><table><tr><th>op</th><th>case</th><th>kernel row</th>"
+      "<th class=\"n\">median</th><th class=\"n\">stdev</th><th class=\"n\">tokens/s</th>"
+      "<th class=\"n\">TFLOPS</th><th class=\"n\">GB/s</th><th class=\"n\">floor</th><th>flush</th>"
+      "<th>notes</th></tr>\n",
+      escape_html(file.name));
   for (const Row& row : file.rows) {
     html += fmt::format(
-        "<tr><td>{}</td><td title=\"{}\">{}</td><td>{}{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>"
-        "<td class=\"n\">{:.4g}</td><td class=\"n\">{:.4g}</td><td class=\"n\">{:.1f}</td><td>{}</td><td>{} "
-        "<b>{}</b></td></tr>\n",
-        escape(row.op), escape(row.shape), escape(row.case_name), escape(row.kernel), row.chosen ? " *" : "",
-        format_time(row.median_us), format_time(row.stdev_us), row.tflops, row.gbs, row.floor_percent,
-        escape(row.flush), escape(row.note), escape(row.warnings));
+        "<tr><td class=\"v\">{}</td><td class=\"name\" title=\"{}\">{}</td><td class=\"name\">{}{}</td>"
+        "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>"
+        "<td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"note\">{}</td></tr>\n",
+        escape_html(row.op), escape_html(row.shape), escape_html(row.case_name), escape_html(row.kernel),
+        is_op(row) && row.chosen ? " *" : "", format_time(row.median_us), format_time(row.stdev_us),
+        number(row.tokens_per_second), number(row.tflops), number(row.gbs), number(row.floor_percent, " %"),
+        escape_html(row.flush), notes_of(row));
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
 }
 
 std::string legend(const std::vector<RowFile>& files) {
@@ -216,12 +105,11 @@ std::string legend(const std::vector<RowFile>& files) {
   for (std::size_t f = 0; f < files.size(); ++f) {
     const Row machine = files[f].rows.empty() ? Row{} : files[f].rows.front();
     html += fmt::format(
-        "<div><span class=\"key\" style=\"background:{}\"></span> <b>{}</b>{}: {}, {} cores, driver {}, "
-        "commit {}, {}; "
-        "{}</div>\n",
-        colour(f), escape(files[f].name), f == 0 && files.size() > 1 ? " (base)" : "", escape(machine.device),
-        machine.cores, escape(machine.driver), escape(machine.commit), escape(machine.build),
-        escape(describe_ceilings(machine)));
+        "<div><span class=\"key {}\"></span> <b>{}</b>{}: {}, {} cores, driver {}, "
+        "commit {}, {}; {}</div>\n",
+        file_class(f), escape_html(files[f].name), f == 0 && files.size() > 1 ? " (base)" : "",
+        escape_html(machine.device), machine.cores, escape_html(machine.driver), escape_html(machine.commit),
+        escape_html(machine.build), escape_html(describe_ceilings(machine)));
   }
   return html;
 }
@@ -230,7 +118,7 @@ std::string legend(const std::vector<RowFile>& files) {
 
 std::string compare_html(const std::vector<RowFile>& files, const CompareResult& result) {
   std::string html =
-      kHead + legend(files) + roofline_plot(files) + bars(result) + comparison_table(files, result);
+      kHead + legend(files) + roofline_plot(files) + bar_plot(result) + comparison_table(files, result);
   for (const RowFile& file : files) html += file_table(file);
   return html + "</body></html>\n";
 }

@@ -1,56 +1,25 @@
 #include "bench/op_bench.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 
-#include "bench/environment.h"
+#include "bench/energy.h"
+#include "bench/machine.h"
+#include "bench/observer.h"
 #include "bench/statistics.h"
 #include "core/backend/registry.h"
 
 namespace tamis::bench {
 namespace {
 
-constexpr std::int64_t kMostCounts = 1000;
-constexpr std::int64_t kWeightPoolBytes = 4ll << 30;
-constexpr double kMemoryShare = 0.8;   // of what is free, for one case
-constexpr double kBusyCores = 0.1;     // others' load from which a row carries a warning
-constexpr double kSlowerClock = 0.95;  // of the clock before, from which a row carries a warning
-
-Result<std::int64_t> parse_count(std::string_view text, std::string_view list) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > (1 << 30))
-    return invalid_argument("{}: expected counts and ranges as in 1,8-64*2,100-130+10, found \"{}\"", list,
-                            text);
-  return value;
+// Weights that cases share; a GPU has room for two layouts of all experts.
+std::int64_t weight_pool_bytes(const Device& device) {
+  constexpr std::int64_t kLeast = 4ll << 30;
+  return device.info().backend == "cpu" ? kLeast : std::max(kLeast, device.free_bytes() / 2);
 }
-
-// FIRST-LAST, FIRST-LAST+STEP or FIRST-LAST*FACTOR.
-Status add_range(std::string_view range, std::string_view list, std::vector<std::int64_t>& counts) {
-  const std::size_t dash = range.find('-');
-  TAMIS_ASSIGN_OR_RETURN(const std::int64_t first, parse_count(range.substr(0, dash), list));
-  if (dash == std::string_view::npos) {
-    counts.push_back(first);
-    return {};
-  }
-  std::string_view rest = range.substr(dash + 1);
-  const std::size_t sign = rest.find_first_of("+*");
-  TAMIS_ASSIGN_OR_RETURN(const std::int64_t last, parse_count(rest.substr(0, sign), list));
-  std::int64_t step = 1;
-  const bool factor = sign != std::string_view::npos && rest[sign] == '*';
-  if (sign != std::string_view::npos) {
-    TAMIS_ASSIGN_OR_RETURN(step, parse_count(rest.substr(sign + 1), list));
-  }
-  if (last < first || (factor && step < 2)) return invalid_argument("{}: empty range \"{}\"", list, range);
-  for (std::int64_t value = first; value <= last; value = factor ? value * step : value + step) {
-    if (static_cast<std::int64_t>(counts.size()) >= kMostCounts)
-      return invalid_argument("{}: more than {} counts", list, kMostCounts);
-    counts.push_back(value);
-  }
-  return {};
-}
+constexpr double kMemoryShare = 0.8;     // of what is free, for one case
+constexpr double kEnoughSeconds = 0.05;  // of launches, over all rounds
 
 bool names(const std::vector<std::string>& parts, std::string_view name) {
   return parts.empty() || std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
@@ -58,15 +27,19 @@ bool names(const std::vector<std::string>& parts, std::string_view name) {
          });
 }
 
-// The perf cases of an op, at the token counts asked for.
-cases::CaseList perf_cases(const char* op, const OpOptions& options) {
+// The perf cases of an op, at the token counts asked for. Large ones are for GPUs; a case that is named, or
+// whose token count is, runs anywhere.
+cases::CaseList perf_cases(const char* op, const OpOptions& options, bool cpu) {
+  const bool small_too = options.grid != Grid::kLarge;
+  const bool large_too = options.grid == Grid::kLarge || options.grid == Grid::kAll ||
+                         (options.grid == Grid::kAuto && (!cpu || !options.cases.empty()));
   cases::CaseList list;
   std::set<std::string> seen;
   const auto add = [&](const cases::Case& c) {
     if (names(options.cases, c.name) && seen.insert(c.name).second) list.push_back(c);
   };
   for (const cases::Case& c : cases::find_cases(op)) {
-    if (!c.perf || c.ceiling) continue;
+    if (!c.perf || c.ceiling || !(c.large ? large_too : small_too)) continue;
     if (options.tokens.empty() || !c.at_tokens) {
       add(c);
       continue;
@@ -80,32 +53,36 @@ cases::CaseList perf_cases(const char* op, const OpOptions& options) {
 class DeviceRun {
  public:
   DeviceRun(const OpOptions& options, const OpReport& report, Device& device, const Backend& backend)
-      : options_(options), report_(report), device_(device), backend_(backend), pool_(kWeightPoolBytes) {}
+      : options_(options),
+        report_(report),
+        device_(device),
+        backend_(backend),
+        pool_(weight_pool_bytes(device)),
+        observer_(device.info()) {}
 
   Status start() {
     TAMIS_ASSIGN_OR_RETURN(queue_, device_.create_queue());
     bench_.emplace(Bench{device_, *queue_, pool_, options_.seed});
-    describe_machine(device_.info(), machine_);
-    sensor_ = open_sensor(device_.info());
+    TAMIS_ASSIGN_OR_RETURN(machine_, describe_run(*bench_, backend_, options_.ceilings, report_.message));
     TAMIS_ASSIGN_OR_RETURN(flusher_, Flusher::make(*bench_));
-    if (!options_.ceilings) return {};
-    report_.message(fmt::format("{}: measuring ceilings", device_.info().name));
-    TAMIS_ASSIGN_OR_RETURN(const Ceilings ceilings, measure_ceilings(*bench_, backend_.rows("linear")));
-    ceilings.fill(machine_);
-    report_.message("ceilings: " + describe_ceilings(machine_));
     return {};
   }
 
+  // Every row in every round, so that a row's times come from different moments.
   void run_op(const OpDef& op, OpTotals& totals) {
-    for (const cases::Case& test_case : perf_cases(op.name, options_)) {
+    const cases::CaseList list = perf_cases(op.name, options_, device_.info().backend == "cpu");
+    std::vector<Pending> pending;
+    for (const cases::Case& test_case : list) {
       for (const KernelRow& row : backend_.rows(op.name)) {
         if (!names(options_.kernels, row.name)) continue;
-        const Status status = run_row({op, test_case, row}, totals);
-        if (status.ok()) continue;
-        ++totals.failed;
-        report_.message(fmt::format("FAIL {} on {}: {}", row.name, test_case.name, status.message()));
+        const Status status = add_pending({op, test_case, row}, pending);
+        if (!status.ok()) fail(row.name, test_case.name, status, totals);
       }
     }
+    for (std::int64_t round = 1; round < options_.rounds; ++round) {
+      for (Pending& one : pending) measure_round(one);
+    }
+    for (Pending& one : pending) finish(one, totals);
     data_.reset();
   }
 
@@ -115,6 +92,21 @@ class DeviceRun {
     const cases::Case& test_case;
     const KernelRow& row;
   };
+
+  // A kernel row on a case whose rounds are under way; one report a flush mode.
+  struct Pending {
+    const OpDef& op;
+    cases::Case test_case;
+    const KernelRow& kernel;
+    std::vector<Row> rows;
+    std::vector<std::vector<std::vector<double>>> samples_us;  // by flush mode and round
+    Status status;
+  };
+
+  void fail(const char* row, const std::string& test_case, const Status& status, OpTotals& totals) {
+    ++totals.failed;
+    report_.message(fmt::format("FAIL {} on {}: {}", row, test_case, status.message()));
+  }
 
   // Data of the case, made again only when the case changes.
   Status set_case(const OpDef& op, const cases::Case& test_case) {
@@ -156,7 +148,8 @@ class DeviceRun {
     return shrink(probes, tokens, options_.longest_seconds);
   }
 
-  Status run_row(const Work& work, OpTotals& totals) {
+  // The first round of a row, if the row takes the case.
+  Status add_pending(const Work& work, std::vector<Pending>& pending) {
     TAMIS_RETURN_IF_ERROR(set_case(work.op, work.test_case));
     const RowChoice choice = choose_row(backend_.rows(work.op.name), device_.info(), data_->planned());
     if (!check_features(work.row.needs, device_.info()).accepted()) return {};
@@ -171,60 +164,74 @@ class DeviceRun {
     if (options_.chosen_only && !row.chosen) return {};
     row.asked_tokens = work.test_case.tokens;
     TAMIS_ASSIGN_OR_RETURN(row.tokens, fitting_tokens(work));
-    if (row.tokens == row.asked_tokens) return measure(work, row, totals);
-    row.note = fmt::format("shrunk from {} to {} tokens", row.asked_tokens, row.tokens);
-    const cases::Case small = work.test_case.at_tokens(row.tokens);
-    return measure({work.op, small, work.row}, row, totals);
+    cases::Case sized = work.test_case;
+    if (row.tokens != row.asked_tokens) {
+      row.note = fmt::format("shrunk from {} to {} tokens", row.asked_tokens, row.tokens);
+      sized = work.test_case.at_tokens(row.tokens);
+    }
+    Pending one{work.op, std::move(sized), work.row, {}, {}, {}};
+    one.rows.assign(options_.flush.size(), row);
+    one.samples_us.resize(options_.flush.size());
+    measure_round(one);
+    pending.push_back(std::move(one));
+    return {};
   }
 
-  Status measure(const Work& work, Row row, OpTotals& totals) {
-    TAMIS_RETURN_IF_ERROR(set_case(work.op, work.test_case));
-    TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Launcher> launcher, Launcher::make(*bench_, work.row, *data_));
-    row.shape = data_->shape();
-    row.flops = work.op.flops(data_->planned());
-    row.bytes = work.op.bytes(data_->planned());
-    if (!data_->routing().empty())
-      row.note += fmt::format("{}{}", row.note.empty() ? "" : ", ", data_->routing());
-    for (const std::string& flush : options_.flush) {
-      row.flush = flush;
-      TAMIS_RETURN_IF_ERROR(measure_flush(*launcher, row));
-      ++totals.measured;
-      report_.row(row);
+  void measure_round(Pending& one) {
+    if (one.status.ok()) one.status = try_round(one);
+  }
+
+  Status try_round(Pending& one) {
+    TAMIS_RETURN_IF_ERROR(set_case(one.op, one.test_case));
+    TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Launcher> launcher, Launcher::make(*bench_, one.kernel, *data_));
+    for (std::size_t f = 0; f < options_.flush.size(); ++f) {
+      Row& row = one.rows[f];
+      row.flush = options_.flush[f];
+      if (one.samples_us[f].empty()) describe_call(one, row);
+      TAMIS_ASSIGN_OR_RETURN(std::vector<double> samples, measure_flush(*launcher, row));
+      one.samples_us[f].push_back(std::move(samples));
     }
     return {};
   }
 
-  Status measure_flush(Launcher& launcher, Row& row) {
+  void describe_call(const Pending& one, Row& row) {
+    row.shape = data_->shape();
+    row.flops = one.op.flops(data_->planned());
+    row.bytes = one.op.bytes(data_->planned());
+    if (!data_->routing().empty())
+      row.note += fmt::format("{}{}", row.note.empty() ? "" : ", ", data_->routing());
+  }
+
+  Result<std::vector<double>> measure_flush(Launcher& launcher, Row& row) {
     const auto launch = [&] { return launcher.launch(); };
     std::function<Status()> before;
     if (row.flush == "cold") before = [&] { return flusher_->flush(); };
-    const Reading start = sensor_ != nullptr ? sensor_->read() : Reading{};
+    const std::string warnings = row.warnings;
+    observer_.begin();
     TAMIS_RETURN_IF_ERROR(time_once(*queue_, launch).status());  // warm-up
-    const Repetitions repetitions{.least = options_.repetitions};
+    const Repetitions repetitions{.least = (options_.repetitions + options_.rounds - 1) / options_.rounds,
+                                  .enough_seconds = kEnoughSeconds / static_cast<double>(options_.rounds)};
     TAMIS_ASSIGN_OR_RETURN(std::vector<double> samples, time_each(*queue_, launch, before, repetitions));
     for (double& sample : samples) sample *= 1e6;
-    const Reading end = sensor_ != nullptr ? sensor_->read() : Reading{};
-    set_samples(row, std::move(samples));
-    row.clock_before_mhz = start.clock_mhz, row.clock_after_mhz = end.clock_mhz;
-    row.power_cap_w = end.power_cap_w;
-    // Flushes would count as the launch's energy.
-    const bool energy = row.flush == "warm" && end.energy_mj > start.energy_mj;
-    row.energy_mj = energy ? (end.energy_mj - start.energy_mj) / static_cast<double>(row.repetitions + 1) : 0;
-    row.energy_source = energy ? end.energy_source : "";
-    add_warnings(start, end, row);
-    return {};
+    observer_.end(row);
+    if (row.warnings.empty()) row.warnings = warnings;  // of an earlier round
+    const bool energy = options_.energy == Energy::kAll || (options_.energy == Energy::kChosen && row.chosen);
+    if (energy && row.energy_mj == 0) {
+      const EnergyWork work{launch, before, summarize(samples).median * 1e-6};
+      TAMIS_ASSIGN_OR_RETURN(const Reading reading, measure_energy(*queue_, observer_, work));
+      row.energy_mj = reading.energy_mj;
+      row.energy_source = reading.energy_source;
+    }
+    return samples;
   }
 
-  void add_warnings(const Reading& start, const Reading& end, Row& row) {
-    std::vector<std::string> warnings = standing_warnings(row);
-    if (const double cores = load_.other_cores(); cores >= 0) other_cores_ = cores;
-    if (other_cores_ > kBusyCores) warnings.push_back(fmt::format("other load: {:.1f} cores", other_cores_));
-    if (!end.throttling.empty()) warnings.push_back("throttled: " + end.throttling);
-    if (end.clock_mhz > 0 && end.clock_mhz < kSlowerClock * start.clock_mhz)
-      warnings.emplace_back("the clock fell while measuring");
-    row.warnings.clear();
-    for (const std::string& w : warnings)
-      row.warnings += fmt::format("{}{}", row.warnings.empty() ? "" : "; ", w);
+  void finish(Pending& one, OpTotals& totals) {
+    if (!one.status.ok()) return fail(one.kernel.name, one.test_case.name, one.status, totals);
+    for (std::size_t f = 0; f < one.rows.size(); ++f) {
+      set_rounds(one.rows[f], one.samples_us[f]);
+      ++totals.measured;
+      report_.row(one.rows[f]);
+    }
   }
 
   const OpOptions& options_;
@@ -235,10 +242,8 @@ class DeviceRun {
   WeightPool pool_;
   std::optional<Bench> bench_;
   Row machine_;
-  std::unique_ptr<Sensor> sensor_;
   std::unique_ptr<Flusher> flusher_;
-  LoadMeter load_;
-  double other_cores_ = 0;  // of the last interval that was long enough to tell
+  Observer observer_;
   std::unique_ptr<CallData> data_;
   std::string data_key_;
 };
@@ -253,20 +258,12 @@ Status check(const OpOptions& options) {
   }
   if (options.repetitions < 5 || options.repetitions > 100000)
     return invalid_argument("repetitions: expected 5 to 100000, found {}", options.repetitions);
+  if (options.rounds < 1 || options.rounds > 100)
+    return invalid_argument("rounds: expected 1 to 100, found {}", options.rounds);
   return {};
 }
 
 }  // namespace
-
-Result<std::vector<std::int64_t>> parse_counts(const std::string& text) {
-  std::vector<std::int64_t> counts;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t comma = rest.find(',');
-    TAMIS_RETURN_IF_ERROR(add_range(rest.substr(0, comma), text, counts));
-    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-  }
-  return counts;
-}
 
 Result<OpTotals> bench_ops(const OpOptions& options, const OpReport& report) {
   TAMIS_RETURN_IF_ERROR(check(options));

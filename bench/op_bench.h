@@ -10,6 +10,11 @@
 
 namespace tamis::bench {
 
+// Which cases: those for any device, those for data-centre GPUs, both; kAuto: the large ones on all but CPUs.
+enum class Grid : std::uint8_t { kAuto, kSmall, kLarge, kAll };
+
+enum class Energy : std::uint8_t { kNone, kChosen, kAll };
+
 struct OpOptions {
   std::vector<std::string> ops;      // empty: all
   std::vector<std::string> cases;    // parts of case names; empty: all
@@ -18,7 +23,11 @@ struct OpOptions {
   std::vector<std::string> flush = {"cold"};  // cold, warm
   std::vector<std::int64_t> tokens;           // instead of the token counts of the cases; empty: those
   std::int64_t repetitions = 5;
-  double longest_seconds = 2;  // a launch predicted to take longer is shrunk along tokens
+  // The repetitions are spread over this many passes over the cases of an op: what drifts shows between them.
+  std::int64_t rounds = 2;
+  Grid grid = Grid::kAuto;
+  Energy energy = Energy::kChosen;  // of which rows: a second each, where the driver counts energy
+  double longest_seconds = 2;       // a launch predicted to take longer is shrunk along tokens
   bool chosen_only = false;
   bool ceilings = true;  // measure them first; without, rows have no percentages
   std::uint64_t seed = 1;
@@ -34,9 +43,5 @@ struct OpTotals {
 };
 
 Result<OpTotals> bench_ops(const OpOptions& options, const OpReport& report);
-
-// "1,8-64*2,100-130+10" -> 1 8 16 32 64 100 110 120 130: llama-bench's lists and ranges (a step without a
-// sign given is +1).
-Result<std::vector<std::int64_t>> parse_counts(const std::string& text);
 
 }  // namespace tamis::bench

@@ -19,7 +19,35 @@ std::string describe_ceilings(const Row& row) {
          fmt::format(", best linear row here {:.3g} TFLOPS ({})", row.matrix_tflops, row.matrix_kernel);
 }
 
-void set_samples(Row& row, std::vector<double> samples_us) {
+std::string describe_shares(const Row& row) {
+  constexpr std::size_t kMost = 6;
+  std::string text;
+  double rest = 0;
+  for (std::size_t i = 0; i < row.shares.size(); ++i) {
+    const Share& share = row.shares[i];
+    if (i >= kMost) rest += share.percent;
+    if (i < kMost) text += fmt::format("{}{} {:.1f} %", i == 0 ? "" : ", ", share.op, share.percent);
+  }
+  return row.shares.size() > kMost ? text + fmt::format(", others {:.1f} %", rest) : text;
+}
+
+void set_rate(Row& row, double tokens) {
+  std::vector<double> rates;
+  for (double us : row.samples_us) rates.push_back(us > 0 ? tokens / us * 1e6 : 0.0);
+  const Summary s = summarize(rates);
+  row.tokens_per_second = s.median;
+  row.tokens_per_second_stdev = s.stdev;
+}
+
+void set_rounds(Row& row, const std::vector<std::vector<double>>& rounds_us) {
+  std::vector<double> samples_us;
+  row.rounds_us.clear();
+  for (const std::vector<double>& round : rounds_us) {
+    if (round.empty()) continue;
+    samples_us.insert(samples_us.end(), round.begin(), round.end());
+    row.rounds_us.push_back(summarize(round).median);
+  }
+  row.drift_percent = drift_percent(row.rounds_us);
   const Summary s = summarize(samples_us);
   row.repetitions = static_cast<std::int64_t>(samples_us.size());
   row.median_us = s.median, row.mean_us = s.mean, row.stdev_us = s.stdev, row.min_us = s.min;

@@ -31,10 +31,24 @@ Summary summarize(std::span<const double> values) {
   return s;
 }
 
+double drift_percent(std::span<const double> round_medians) {
+  if (round_medians.size() < 2) return 0;
+  const auto [fastest, slowest] = std::minmax_element(round_medians.begin(), round_medians.end());
+  return *fastest > 0 ? 100 * (*slowest / *fastest - 1) : 0.0;
+}
+
+double noise(const Summary& a, const Summary& b) {
+  constexpr double kDecilesApart = 2.563;  // of a normal distribution, in standard deviations
+  const double smaller = std::min(a.median, b.median);
+  const double spread = std::max(a.high - a.low, b.high - b.low) / kDecilesApart;
+  return std::max(
+      {kBetweenRuns, kDriftFactor * std::max(a.drift, b.drift), smaller > 0 ? 2 * spread / smaller : 0.0});
+}
+
 bool differs(const Summary& a, const Summary& b) {
   const double gap = std::fabs(a.median - b.median), smaller = std::min(a.median, b.median);
   const bool apart = a.low > b.high || b.low > a.high;
-  return apart && gap > kBetweenRuns * smaller && gap > 2 * std::max(a.stdev, b.stdev);
+  return apart && gap > noise(a, b) * smaller;
 }
 
 double predict(std::span<const Probe> probes, double tokens) {

@@ -98,7 +98,7 @@ def make_rooms():
         # Stands in for HIP's headers, and runs what was written against them.
         Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
         Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),
-        Room(r"apps/bench\.cpp$", r"core/.*|apps/.*|bench/.*", LIBRARIES + r"|CLI/.*"),
+        Room(r"apps/bench(_\w+)?\.(cpp|h)$", r"core/.*|apps/.*|bench/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"apps/", r"core/.*|apps/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"bench/", r"core/.*|bench/.*|tests/(cases|harness)/.*", LIBRARIES + r"|CLI/.*"),
         # Plug-ins built outside the tree, which add to the CPU backend.

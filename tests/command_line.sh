@@ -319,12 +319,26 @@ rows=$(mktemp)
 trap 'rm -f "$rows" "$rows.html"' EXIT
 check 106 "required" "$tamis" bench
 check 1 "no op no_such_op" "$tamis" bench op --op no_such_op
-check 1 "expected counts and ranges" "$tamis" bench op --tokens 8-4x
-check 1 "nothing to measure" "$tamis" bench op --no-ceilings --op embed
+check 1 "expected counts from 1 on" "$tamis" bench op --tokens 8-4x
+check 1 "nothing to measure" "$tamis" bench op --no-ceilings --op embed --case no_such_case
 check 0 '"kernel":"cpu.rms_norm.portable"' "$tamis" bench op --no-ceilings --op rms_norm --tokens 1 -o jsonl
 "$tamis" bench op --no-ceilings --op rms_norm --tokens 1 -o jsonl > "$rows" 2> /dev/null
 check 0 "1 no difference" "$tamis" bench compare "$rows" "$rows" --html "$rows.html"
 check 0 "</html>" cat "$rows.html"
+check 0 '"case":"tiny-v32 tg2 @ d64"' "$tamis" bench model -p 0 -n 2 -d 64 --rounds 1 -o jsonl
+check 1 "expected counts from 1 on" "$tamis" bench model -n x
+check 1 "expected a multiple of 8" "$tamis" bench layer --no-ceilings --experts 15
+check 1 " needs " "$tamis" bench layer --no-ceilings --part moe --phase decode -b 4096 -c 163840
+# The page opens from disk, where there is a browser; 20 KB are more than an empty window gives.
+if command -v chromium > /dev/null; then
+  picture="$rows.png"
+  trap 'rm -f "$rows" "$rows.html" "$rows.png"' EXIT
+  chromium --headless --no-sandbox --disable-gpu --proxy-server=127.0.0.1:9 --screenshot="$picture" \
+           --window-size=1200,900 "file://$rows.html" > /dev/null 2>&1
+  check 0 "large enough" bash -c "[[ \$(stat -c %s '$picture') -gt 20000 ]] && echo large enough"
+else
+  echo "skipped: the page of bench compare in a browser: no chromium"
+fi
 check 1 "cannot be opened" "$tamis" bench compare no-such-file.json
 check 1 "README.md" "$tamis" bench compare README.md
 

@@ -203,4 +203,21 @@ Status Runner::truncate(SequenceId id, std::int64_t length) {
   return {};
 }
 
+Status Runner::assume_cached(SequenceId id, std::int64_t length) {
+  const auto it = sequences_.find(id);
+  if (it == sequences_.end()) return not_found("sequence {} is not open", id);
+  if (length < it->second.length || length > config_.max_positions) {
+    return invalid_argument("assume {} cached tokens: expected {} to {}", length, it->second.length,
+                            config_.max_positions);
+  }
+  TAMIS_RETURN_IF_ERROR(cache_->reserve(it->second, length));
+  it->second.length = length;
+  return {};
+}
+
+BufferRange Runner::input(const std::string& name) const {
+  const auto it = inputs_.find(name);
+  return it == inputs_.end() ? BufferRange{} : BufferRange{it->second.buffer.get(), 0};
+}
+
 }  // namespace tamis

@@ -34,7 +34,8 @@ struct RunnerOptions {
   std::int64_t max_batch_tokens =
       512;  // tokens of one step; longer prompts are cut into chunks by the caller
   std::int64_t max_sequences = 64;
-  bool mtp = false;  // make caches for the MTP layer, too
+  bool mtp = false;          // make caches for the MTP layer, too
+  bool layers_only = false;  // make the inputs of steps that run the layers alone
   // Nothing is loaded or allocated: plan() works, step() does not. The device may then also be a capability
   // (core/policy/capability.h): "sm100", "gfx942".
   bool plan_only = false;
@@ -74,6 +75,8 @@ struct StepOptions {
   bool mtp = false;
   bool keep_hidden = false;
   bool all_hidden = false;  // and the selected indices: such a step is never prefilled densely
+  // The layers alone, on what lies in the inputs kStreamIn and kDeltaIn; items want no logits.
+  bool layers_only = false;
   // Padding tokens added to the batch: tests prove that they change nothing.
   std::int64_t extra_padding = 0;
 };
@@ -116,6 +119,15 @@ class Runner {
   // Forgets the tokens from `length` on.
   Status truncate(SequenceId id, std::int64_t length);
 
+  // Counts `length` tokens as cached without computing them, whatever their pages hold: for benchmarks of
+  // long contexts.
+  Status assume_cached(SequenceId id, std::int64_t length);
+  // An input of steps (step_input), for data that no item brings; buffer null: there is none.
+  BufferRange input(const std::string& name) const;
+  // For whoever runs plans without step(): a plan's captures belong to this queue.
+  Queue& queue() { return *queue_; }
+  Queue& host_queue() { return *host_queue_; }
+
   // Runs one step. On an error no sequence has grown.
   Result<StepResult> step(const std::vector<StepItem>& items, const StepOptions& options = {});
 
@@ -124,6 +136,7 @@ class Runner {
   StepKey key_for_shapes(const std::vector<StepShape>& shapes) const;
   StepKey key_for_batch(const PolicyBatch& batch) const { return make_key(batch, false); }
   const StepPolicy& policy() const { return *policy_; }
+  StepKey key_for(const std::vector<StepItem>& items, const StepOptions& options) const;
   // The plan that a step of this key would run, made if need be: for explain and tests.
   Result<Plan*> plan(const StepKey& key);
   void set_trace(Trace* trace) { trace_ = trace; }
@@ -152,7 +165,6 @@ class Runner {
   Result<std::unique_ptr<Plan>> make_plan(const StepKey& key, bool quiet = false) const;
   Status bind(Plan& plan);
   StepKey make_key(const PolicyBatch& batch, bool keep_sparse) const;
-  StepKey key_for(const std::vector<StepItem>& items, const StepOptions& options) const;
   Status reserve(const std::vector<StepItem>& items);
   Result<StepResult> run_step(const std::vector<StepItem>& items, const StepOptions& options);
   Status fill_inputs(const std::vector<StepItem>& items, const StepKey& key);

@@ -61,10 +61,12 @@ Status Runner::make_inputs() {
   TAMIS_RETURN_IF_ERROR(add_input(in::kSeed, tokens * 8));
   TAMIS_RETURN_IF_ERROR(add_input(in::kKvLen, seqs * 4));
   TAMIS_RETURN_IF_ERROR(add_input(in::kPageTable, seqs * max_pages * 4));
-  if (!options_.mtp) return {};
-  return add_input(
-      in::kDraftHidden,
-      tokens * config_.hidden * static_cast<std::int64_t>(dtype_size(options_.precision.activations)));
+  const std::int64_t hidden =
+      tokens * config_.hidden * static_cast<std::int64_t>(dtype_size(options_.precision.activations));
+  if (options_.mtp) TAMIS_RETURN_IF_ERROR(add_input(in::kDraftHidden, hidden));
+  if (!options_.layers_only) return {};
+  TAMIS_RETURN_IF_ERROR(add_input(in::kStreamIn, hidden));
+  return add_input(in::kDeltaIn, hidden);
 }
 
 template <class T>
@@ -82,6 +84,10 @@ Status Runner::check_items(const std::vector<StepItem>& items, const StepOptions
   if (options_.plan_only) return unsupported("step: the runner was made to plan only");
   if (items.empty()) return invalid_argument("step: no tokens");
   if (options.mtp && !options_.mtp) return invalid_argument("step: the runner was made without MTP caches");
+  if (options.layers_only && (!options_.layers_only || options.mtp || options.all_hidden)) {
+    return invalid_argument(
+        "step: layers_only: the runner was made without its inputs, or more was asked for");
+  }
   if (count_tokens(items) + options.extra_padding > options_.max_batch_tokens) {
     return invalid_argument("step: {} tokens, the limit of one step is {}",
                             count_tokens(items) + options.extra_padding, options_.max_batch_tokens);
@@ -160,6 +166,7 @@ StepKey Runner::key_for(const std::vector<StepItem>& items, const StepOptions& o
   key.mtp = options.mtp;
   key.keep_hidden = options.keep_hidden;
   key.all_hidden = options.all_hidden;
+  key.layers_only = options.layers_only;
   key.n_tokens = bucket(count_tokens(items) + options.extra_padding);
   key.n_out = bucket(count_logits(items));
   for (const StepItem& item : items) {

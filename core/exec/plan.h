@@ -117,6 +117,8 @@ class Plan {
   // Runs all segments in order and waits. Captures capturable segments on the first run and replays them
   // later, unless `trace` is given (then every node runs by itself, timed).
   Status run(Queue& queue, Queue& host_queue, Trace* trace = nullptr);
+  // run() without the wait at its end, for whoever times steps by events.
+  Status submit(Queue& queue, Queue& host_queue);
   // For tests and for whoever writes a kernel: runs node by node with poisoned outputs and workspaces, and
   // fails at the first row that writes something its op does not declare as written. Barriers and memory
   // reuse follow from those declarations alone, so such a row is a race on some device. Slow: copies the

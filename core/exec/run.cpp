@@ -225,12 +225,21 @@ Status Plan::run_traced(Queue& queue, Queue& host_queue, Trace& trace) {
   return {};
 }
 
-Status Plan::run(Queue& queue, Queue& host_queue, Trace* trace) {
+Status Plan::submit(Queue& queue, Queue& host_queue) {
   if (bound_.size() != planned_.size()) return internal_error("plan: run before bind");
   TAMIS_RETURN_IF_ERROR(prepare_step(queue, host_queue));
-  if (trace != nullptr) return run_traced(queue, host_queue, *trace);
   for (std::size_t i = 0; i < segments_.size(); ++i) TAMIS_RETURN_IF_ERROR(run_segment(i, queue, host_queue));
-  return queue.sync();
+  return {};
+}
+
+Status Plan::run(Queue& queue, Queue& host_queue, Trace* trace) {
+  if (trace == nullptr) {
+    TAMIS_RETURN_IF_ERROR(submit(queue, host_queue));
+    return queue.sync();
+  }
+  if (bound_.size() != planned_.size()) return internal_error("plan: run before bind");
+  TAMIS_RETURN_IF_ERROR(prepare_step(queue, host_queue));
+  return run_traced(queue, host_queue, *trace);
 }
 
 }  // namespace tamis

@@ -31,6 +31,8 @@ inline constexpr const char* kOutRows =
     "step.out_rows";  // [n_out] rows whose logits are wanted; -1 = padding
 inline constexpr const char* kDraftHidden =
     "step.draft_hidden";  // MTP only: [n_tokens, H] of the main model, final norm
+inline constexpr const char* kStreamIn = "step.stream";  // layers_only: [n_tokens, H] before the first layer
+inline constexpr const char* kDeltaIn = "step.delta";    // layers_only: [n_tokens, H] still to be added to it
 inline constexpr const char* kTemperature =
     "sample.temperature";  // this and the rest: [n_out], see op sample
 inline constexpr const char* kTopK = "sample.top_k";
@@ -46,10 +48,13 @@ inline constexpr const char* kCounts = "sample.counts";  // [n_out, V]
 
 // Names of a step's outputs.
 namespace step_output {
-inline constexpr const char* kLogits = "logits";    // [n_out, V] f32
-inline constexpr const char* kHidden = "hidden";    // [n_tokens, H] after the final norm: what MTP reads
-inline constexpr const char* kToken = "token";      // [n_out] i32
-inline constexpr const char* kLogprob = "logprob";  // [n_out] f32
+inline constexpr const char* kLogits = "logits";     // [n_out, V] f32
+inline constexpr const char* kHidden = "hidden";     // [n_tokens, H] after the final norm: what MTP reads
+inline constexpr const char* kToken = "token";       // [n_out] i32
+inline constexpr const char* kLogprob = "logprob";   // [n_out] f32
+inline constexpr const char* kStreamOut = "stream";  // layers_only: [n_tokens, H] after the last layer
+inline constexpr const char* kDeltaOut = "delta";    // layers_only: [n_tokens, H] still to be added to it
+// layers_only: "experts_<i>" [n_tokens, top_k] i32, the experts that MoE layer i routes to
 // and, with all_hidden, "hidden_0" … "hidden_L": the residual stream after layer i-1; the last one after the
 // final norm
 }  // namespace step_output
@@ -62,6 +67,8 @@ struct StepKey {
   bool penalties = false;    // sample with counts
   bool keep_hidden = false;  // output the hidden states after the final norm
   bool all_hidden = false;   // output the residual stream after every layer
+  // Neither embedding nor head: the residual stream is an input and an output. For benchmarks of layers.
+  bool layers_only = false;
   std::int64_t n_tokens = 0;
   std::int64_t n_seqs = 0;
   std::int64_t n_out = 0;

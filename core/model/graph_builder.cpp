@@ -20,6 +20,7 @@ class StepBuilder {
 
  private:
   ValueId main_layers();
+  void layers_only();
   ValueId mtp_layer();
   ValueId embed();
   void head(ValueId normed);
@@ -46,6 +47,18 @@ ValueId StepBuilder::main_layers() {
   const ValueId normed = layers_.add_norm(stream, "norm", config_.rms_norm_eps).y;
   if (options_.key.all_hidden) graph_.mark_output(normed, fmt::format("hidden_{}", config_.n_layers));
   return normed;
+}
+
+// As in the middle of a model: the first norm adds what the layer before has left.
+void StepBuilder::layers_only() {
+  const TensorDesc stream_desc(options_.precision.activations, {options_.key.n_tokens, config_.hidden});
+  Residual stream{layers_.step_input(step_input::kStreamIn, stream_desc),
+                  layers_.step_input(step_input::kDeltaIn, stream_desc)};
+  for (std::int64_t i = 0; i < config_.n_layers; ++i) {
+    stream = layers_.layer(stream, i, config_.layers[static_cast<std::size_t>(i)]);
+  }
+  graph_.mark_output(stream.x, step_output::kStreamOut);
+  graph_.mark_output(stream.delta, step_output::kDeltaOut);
 }
 
 // u_i = eh_proj · [enorm(embed(t_{i+1})); hnorm(h_i)], then one decoder layer (DeepSeek-V3 report,
@@ -97,7 +110,11 @@ void StepBuilder::sample(ValueId logits) {
 }
 
 Result<Graph> StepBuilder::build() {
-  head(options_.key.mtp ? mtp_layer() : main_layers());
+  if (options_.key.layers_only) {
+    layers_only();
+  } else {
+    head(options_.key.mtp ? mtp_layer() : main_layers());
+  }
   TAMIS_RETURN_IF_ERROR(graph_.status());
   return std::move(graph_);
 }

@@ -88,7 +88,7 @@ Residual LayerBuilder::layer(const Residual& in, std::int64_t index, const Layer
   const ValueId attended = attention(attention_in.y, index, layer);
   graph_.set_label(fmt::format("layers.{}.{}", index, layer.is_moe ? "moe" : "mlp"));
   const Normed ffn_in = add_norm({attention_in.sum, attended}, prefix + "post_norm", config_.rms_norm_eps);
-  return {ffn_in.sum, layer.is_moe ? moe(ffn_in.y, prefix + "mlp.") : mlp(ffn_in.y, prefix + "mlp.")};
+  return {ffn_in.sum, layer.is_moe ? moe(ffn_in.y, index) : mlp(ffn_in.y, prefix + "mlp.")};
 }
 
 ValueId LayerBuilder::attention(ValueId a, std::int64_t index, const LayerConfig& layer) {
@@ -233,7 +233,8 @@ ValueId LayerBuilder::mlp(ValueId m, const std::string& prefix) {
   return project(add_silu_mul(graph_, project(m, prefix + "gate_up")), prefix + "down");
 }
 
-ValueId LayerBuilder::moe(ValueId m, const std::string& prefix) {
+ValueId LayerBuilder::moe(ValueId m, std::int64_t index) {
+  const std::string prefix = fmt::format("model.layers.{}.mlp.", index);
   const MoeConfig& moe = config_.moe;
   // The router is an fp32 product: bf16 logits flip experts.
   const ValueId logits = add_linear(graph_, m, weight(prefix + "gate"), {ActQuant::kNone, DType::kF32});
@@ -245,6 +246,9 @@ ValueId LayerBuilder::moe(ValueId m, const std::string& prefix) {
   route.scale = moe.routed_scaling_factor;
   const NodeValues routed =
       graph_.add(op::moe_route, route, {logits, weight(prefix + "bias"), write_slot(), kNewValue, kNewValue});
+  if (options_.key.layers_only) {
+    graph_.mark_output(routed[moe_route_operand::kIds], fmt::format("experts_{}", index));
+  }
   const ValueId shared = moe.n_shared > 0 ? mlp(m, prefix + "shared.") : kNoValue;
   const WeightSpec* w13 = weights_.find(prefix + "w13");
   const bool fp8 = w13 != nullptr && w13->desc.dtype == DType::kE4M3;

@@ -46,7 +46,7 @@ class LayerBuilder {
   Selection index(ValueId a, ValueId cq, ValueId k_raw, std::int64_t layer);
   ValueId absorb_out(ValueId u, const std::string& prefix);
   ValueId mlp(ValueId m, const std::string& prefix);
-  ValueId moe(ValueId m, const std::string& prefix);
+  ValueId moe(ValueId m, std::int64_t index);
   ValueId positions();
   ValueId write_slot();
   ValueId visible();

@@ -60,6 +60,9 @@ struct CaseOperand {
   std::vector<std::int64_t> piece_rows{};
   std::int64_t first_row = 0;
   std::int64_t first_col = 0;
+  // Of perf cases: bench makes random data for some rows and repeats them, unless equal rows would be a case
+  // of their own (index keys: equal keys tie).
+  bool distinct_rows = false;
 };
 
 // One operand's outcome, handed to a custom comparison. `expected` holds the oracle's doubles for out
@@ -83,6 +86,7 @@ struct Case {
   // would take too long, and measures other counts when asked.
   std::int64_t tokens = 0;  // 0: the case has no tokens to vary
   std::function<Case(std::int64_t tokens)> at_tokens{};
+  bool large = false;    // of perf cases: too much for a CPU; bench times it on GPUs
   bool ceiling = false;  // not of a model: bench measures the device's matrix rate with it
 };
 using CaseList = std::vector<Case>;

@@ -44,6 +44,18 @@ Case exact(std::string name, CaseOperand x, DType out) {
   return c;
 }
 
+// The hidden states of a chunk, widened and rounded.
+void add_perf(CaseList& list) {
+  const auto pair = [](DType from, DType to) {
+    return [=](std::int64_t tokens) {
+      return exact(fmt::format("hidden_t{}_{}_{}", tokens, dtype_name(from), dtype_name(to)),
+                   {.desc = {from, {tokens, 7168}}, .fill = fill_normal()}, to);
+    };
+  };
+  add_timed(list, pair(DType::kBF16, DType::kF32), {1, 4096});
+  add_timed(list, pair(DType::kF32, DType::kBF16), {1, 4096});
+}
+
 }  // namespace
 
 CaseList cases_cast() {
@@ -60,6 +72,7 @@ CaseList cases_cast() {
   list.push_back(
       exact("rank4_strided", strided_operand(DType::kF32, {2, 3, 2, 5}, fill_normal()), DType::kF16));
   list.push_back(exact("long_rows", strided_operand(DType::kF32, {3, 9001}, fill_normal()), DType::kBF16));
+  add_perf(list);
   return list;
 }
 

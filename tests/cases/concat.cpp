@@ -13,6 +13,16 @@ Case exact(std::string name, CaseOperand a, CaseOperand b) {
   return c;
 }
 
+// What DeepSeek-V3.2's MTP layer joins.
+void add_perf(CaseList& list) {
+  const auto mtp = [](std::int64_t tokens) {
+    return exact(fmt::format("mtp_t{}", tokens),
+                 {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()},
+                 {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()});
+  };
+  add_timed(list, mtp, {1, 4096});
+}
+
 }  // namespace
 
 CaseList cases_concat() {
@@ -29,6 +39,7 @@ CaseList cases_concat() {
                        {.desc = {DType::kF32, {1, 1}}, .fill = fill_normal()}));
   list.push_back(exact("only_b_strided", {.desc = {DType::kBF16, {700, 64}}, .fill = fill_normal()},
                        strided_operand(DType::kBF16, {700, 31}, fill_normal())));
+  add_perf(list);
   return list;
 }
 

@@ -16,6 +16,7 @@ struct Token {
 
 struct Shape {
   std::int64_t heads, c, r, page_size, max_pages;
+  std::int64_t sequences = 4;
 };
 
 struct Options {
@@ -25,8 +26,6 @@ struct Options {
   DType out = DType::kF32;
   bool absent_pages = false;
 };
-
-constexpr std::int64_t kSequences = 4;
 
 std::vector<Token> causal(double seq, std::int64_t first, std::int64_t count) {
   std::vector<Token> tokens;
@@ -42,7 +41,7 @@ std::vector<Token> join(std::initializer_list<std::vector<Token>> parts) {
 
 // Page p of sequence s: a permutation of all pages (the step is odd and coprime to their count).
 std::int64_t page_of(const Shape& s, std::int64_t seq, std::int64_t page) {
-  const std::int64_t pages = kSequences * s.max_pages;
+  const std::int64_t pages = s.sequences * s.max_pages;
   return ((seq * s.max_pages + page) * (pages - 1) + 1) % pages;
 }
 
@@ -60,9 +59,9 @@ Fill fill_table(const Shape& s, bool absent) {
 
 // The slots that some token of the list sees.
 std::vector<bool> seen_slots(const Shape& s, const std::vector<Token>& tokens, bool absent) {
-  std::vector<bool> seen(static_cast<std::size_t>(kSequences * s.max_pages * s.page_size), false);
+  std::vector<bool> seen(static_cast<std::size_t>(s.sequences * s.max_pages * s.page_size), false);
   for (const Token& token : tokens) {
-    if (token.seq < 0 || token.seq >= kSequences) continue;
+    if (token.seq < 0 || token.seq >= s.sequences) continue;
     for (std::int64_t j = 0; j < token.ke && j < s.max_pages * s.page_size; ++j) {
       const std::int64_t page = j / s.page_size;
       if (absent && absent_page(page)) continue;
@@ -97,14 +96,38 @@ Case dense_case(std::string name, const Shape& s, const std::vector<Token>& toke
   return make_case(std::move(name), params,
                    {{.desc = strided(o.q, {count, s.heads, s.c}, s.heads * s.c + 8), .fill = fill_normal()},
                     {.desc = q_rope, .fill = fill_normal()},
-                    {.desc = cache_desc(layout, o.cache, kSequences * s.max_pages * s.page_size),
+                    {.desc = cache_desc(layout, o.cache, s.sequences * s.max_pages * s.page_size),
                      .fill = fill_cache(layout, unseen)},
-                    {.desc = strided(DType::kI32, {kSequences, s.max_pages}, s.max_pages + 1),
+                    {.desc = strided(DType::kI32, {s.sequences, s.max_pages}, s.max_pages + 1),
                      .fill = fill_table(s, o.absent_pages)},
                     {.desc = {DType::kI32, {count}}, .fill = fill_values(seqs)},
                     {.desc = {DType::kI32, {count}}, .fill = fill_values(kes)},
                     output(),
                     output()});
+}
+
+Case perf_case(std::string name, const Shape& s, const std::vector<Token>& tokens) {
+  const Options options{.format = KvFormat::kPackedFp8, .q = DType::kBF16, .out = DType::kBF16};
+  Case c = dense_case(std::move(name), s, tokens, options);
+  c.operands[2].fill = fill_cache({options.format, s.c, s.r}, [](std::int64_t) { return false; });
+  return c;
+}
+
+// A small model's prefill; decode steps of DeepSeek-V3, a sequence a token.
+void add_perf(CaseList& list) {
+  list.push_back(timed(perf_case("perf_t512_h8", {8, 512, 64, 64, 8}, causal(0, 1, 512))));
+  const auto decode = [](std::int64_t keys) {
+    return [keys](std::int64_t tokens) {
+      std::vector<Token> all;
+      for (std::int64_t t = 0; t < tokens; ++t)
+        all.push_back({static_cast<double>(t), static_cast<double>(keys)});
+      return perf_case(fmt::format("v3_{}k_b{}_h128", keys / 1024, tokens),
+                       {128, 512, 64, 64, keys / 64, tokens}, all);
+    };
+  };
+  add_timed(list, decode(4096), {1, 4});
+  add_timed_large(list, decode(4096), {32, 128});
+  add_timed_large(list, decode(65536), {1, 32});
 }
 
 }  // namespace
@@ -145,11 +168,7 @@ CaseList cases_dense_mla() {
                             {.format = packed, .q = DType::kBF16, .out = DType::kBF16}));
   list.push_back(dense_case("model", model, causal(1, 126, 3),
                             {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16}));
-  // A small model's prefill; one step of four sequences of DeepSeek-V3.
-  const Options perf{.format = packed, .q = DType::kBF16, .out = DType::kBF16};
-  list.push_back(timed(dense_case("perf_t512_h8", {8, 512, 64, 64, 8}, causal(0, 1, 512), perf)));
-  list.push_back(timed(dense_case("perf_t4_h128", {128, 512, 64, 64, 64},
-                                  {{0, 4096}, {1, 4000}, {2, 3000}, {3, 4095}}, perf)));
+  add_perf(list);
   return list;
 }
 

@@ -19,6 +19,16 @@ Case exact(std::string name, CaseOperand ids, CaseOperand weight, DType out) {
   return c;
 }
 
+// DeepSeek-V3.2's table, 1.9 GB.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    return exact(fmt::format("v32_t{}", tokens),
+                 {.desc = {DType::kI32, {tokens}}, .fill = fill_ints(0, 129280)},
+                 table(DType::kBF16, 129280, 7168), DType::kBF16);
+  };
+  add_timed(list, v32, {1, 4096});
+}
+
 }  // namespace
 
 CaseList cases_embed() {
@@ -45,6 +55,7 @@ CaseList cases_embed() {
   pieces.operands[1].first_col = 60;
   pieces.operands[1].piece_rows = {1, 150, 149};
   list.push_back(std::move(pieces));
+  add_perf(list);
   return list;
 }
 

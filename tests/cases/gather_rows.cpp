@@ -2,6 +2,8 @@
 // poisoned gaps.
 #include "core/ops/gather_rows/gather_rows.h"
 
+#include <algorithm>
+
 #include "tests/cases/rows.h"
 
 namespace tamis::cases {
@@ -11,6 +13,17 @@ Case exact(std::string name, CaseOperand x, CaseOperand rows) {
   Case c = make_case(std::move(name), GatherRowsParams{}, {std::move(x), std::move(rows), output()});
   c.compare = compare_exact;
   return c;
+}
+
+// The last token of each of up to 64 sequences in a chunk.
+void add_perf(CaseList& list) {
+  const auto last_tokens = [](std::int64_t tokens) {
+    const std::int64_t rows = std::min<std::int64_t>(tokens, 64);
+    return exact(fmt::format("last_tokens_t{}", tokens),
+                 {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()},
+                 {.desc = {DType::kI32, {rows}}, .fill = fill_ints(0, tokens)});
+  };
+  add_timed(list, last_tokens, {1, 4096});
 }
 
 }  // namespace
@@ -35,6 +48,7 @@ CaseList cases_gather_rows() {
   list.push_back(exact("keeps_nan_inf_and_signed_zero",
                        {.desc = {DType::kF32, {2, 4}}, .fill = fill_values({NAN, INFINITY, -INFINITY, -0.0})},
                        {.desc = {DType::kI32, {2}}, .fill = fill_iota()}));
+  add_perf(list);
   return list;
 }
 

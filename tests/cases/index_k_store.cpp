@@ -2,7 +2,7 @@
 // padding and out-of-range slots, strided keys, -0, NaN and infinities, scales as [T] and [T, 1].
 #include "core/ops/index_k_store/index_k_store.h"
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -46,6 +46,17 @@ Case fp8(const Shape& s, bool scale_column) {
        {.desc = scale, .fill = fill_uniform(0.001, 2.0)},
        {.desc = {DType::kI32, {s.tokens}}, .fill = fill_slots(s.pages * s.page_size)},
        {.desc = {DType::kU8, {s.pages, s.page_size * (s.dim + 4)}}, .fill = fill_ints(0, 256)}});
+}
+
+// DeepSeek-V3.2's index keys, one of 64K slots for each token.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    Case c = fp8({tokens, 128, 1024, 64}, false);
+    c.name = fmt::format("v32_fp8_t{}", tokens);
+    c.operands[2].fill = fill_iota(0);
+    return c;
+  };
+  add_timed(list, v32, {1, 4096});
 }
 
 }  // namespace
@@ -92,6 +103,7 @@ CaseList cases_index_k_store() {
   padding.name = "fp8_only_padding";
   padding.operands[2].fill = fill_constant(-1);
   list.push_back(padding);
+  add_perf(list);
   return list;
 }
 

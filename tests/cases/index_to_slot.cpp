@@ -2,7 +2,7 @@
 // int32, odd page sizes, strided operands.
 #include "core/ops/index_to_slot/index_to_slot.h"
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -40,6 +40,18 @@ Case ragged(const Shape& s) {
                     output()});
 }
 
+// DeepSeek-V3.2: 2048 positions a token, in one sequence of 64K.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    Case c = paged({tokens, 2048, 1, 1024, 64});
+    c.name = fmt::format("v32_64k_t{}", tokens);
+    c.operands[0].fill = fill_ints(0, 65536);
+    c.operands[2].fill = fill_iota(0);
+    return c;
+  };
+  add_timed(list, v32, {1, 1024});
+}
+
 }  // namespace
 
 CaseList cases_index_to_slot() {
@@ -73,6 +85,7 @@ CaseList cases_index_to_slot() {
   rows.operands[0].desc = strided(DType::kI32, {10, 6}, 11);
   rows.operands[2].desc = strided(DType::kI32, {3, 4}, 9);
   list.push_back(rows);
+  add_perf(list);
   return list;
 }
 

@@ -20,16 +20,18 @@ struct IndexerShape {
   std::int64_t pages() const { return sequences * pages_per_sequence() + 1; }
 };
 
-// DeepSeek-V3.2's indexer over 64K keys, FP8 on both sides.
-inline IndexerShape perf_indexer_shape(std::int64_t tokens) {
+// DeepSeek-V3.2's indexer, FP8 on both sides.
+inline IndexerShape perf_indexer_shape(std::int64_t tokens, std::int64_t keys = 65536,
+                                       std::int64_t sequences = 1) {
   return {.tokens = tokens,
           .heads = 64,
           .dim = 128,
-          .keys = 65536,
+          .keys = keys,
+          .sequences = sequences,
           .page_size = 64,
           .format = IndexFormat::kFp8Paged,
           .q_dtype = DType::kE4M3,
-          .max_keys = 65536};
+          .max_keys = keys};
 }
 
 // The published models' indexer, which rows on FP8 matrix units take: their sums over Di are narrower than
@@ -45,6 +47,8 @@ CaseOperand queries(const IndexerShape& s, bool exact = false);
 CaseOperand head_weights(const IndexerShape& s, bool exact = false);
 CaseOperand query_scales(const IndexerShape& s);  // powers of two
 CaseOperand index_cache(const IndexerShape& s, bool exact);
+// The same without garbage, for perf cases: as many rows as the view has, no two alike.
+CaseOperand perf_index_cache(const IndexerShape& s);
 // Tokens in runs, one run a sequence; every seventh token sees nothing (padding).
 CaseOperand sequences(const IndexerShape& s);
 CaseOperand visible_keys(const IndexerShape& s);

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include "core/ops/oracle/oracle.h"
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -206,6 +206,25 @@ void add_formats(CaseList& list, RopePairing pairing) {
   list.push_back(far);
 }
 
+// DeepSeek-V3.2's index queries and keys.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    const Shape s{.tokens = tokens,
+                  .heads = 64,
+                  .dim = 128,
+                  .rotary = 64,
+                  .q = DType::kBF16,
+                  .k = DType::kBF16,
+                  .page_size = 64};
+    Case c = prepare(fmt::format("v32_t{}", tokens), s,
+                     {RopePairing::kHalfSplit, IndexFormat::kFp8Paged, true, 64});
+    c.operands[kPositions].fill = fill_iota(0);
+    c.operands[kSlot].fill = fill_iota(0);
+    return c;
+  };
+  add_timed(list, v32, {1, 1024});
+}
+
 }  // namespace
 
 CaseList cases_indexer_prepare() {
@@ -229,6 +248,7 @@ CaseList cases_indexer_prepare() {
   Case padding = prepare("fp8_only_padding", s, {RopePairing::kHalfSplit, IndexFormat::kFp8Paged});
   padding.operands[kSlot].fill = fill_values({-1, 2147483647, -2147483648.0});
   list.push_back(padding);
+  add_perf(list);
   return list;
 }
 

@@ -209,15 +209,37 @@ void add_traps(CaseList& list) {
   list.push_back(nan);
 }
 
-// DeepSeek-V3.2: every query sees all 64K keys of an FP8 cache.
-void add_perf(CaseList& list) {
-  const auto v32 = [](std::int64_t tokens) {
-    const IndexerShape s = perf_indexer_shape(tokens);
-    Case c = paged(fmt::format("v32_64k_t{}", tokens), s);
-    c.operands[kKe].fill = fill_constant(static_cast<double>(s.keys));
+// DeepSeek-V3.2: every query sees all keys of an FP8 cache; decode steps have a sequence a token.
+CaseAtTokens v32_paged(std::int64_t keys, bool decode) {
+  return [=](std::int64_t tokens) {
+    const IndexerShape s = perf_indexer_shape(tokens, keys, decode ? tokens : 1);
+    const bool batch = decode && tokens > 1;
+    Case c = paged(fmt::format("v32_{}k_{}{}", keys / 1024, batch ? "b" : "t", tokens), s);
+    c.operands[kKeys] = perf_index_cache(s);
+    c.operands[kKe].fill = fill_constant(static_cast<double>(keys));
     return c;
   };
-  add_timed(list, v32, {1, 64});
+}
+
+// The same of one sequence whose keys lie side by side.
+CaseAtTokens v32_ragged(std::int64_t keys) {
+  return [=](std::int64_t tokens) {
+    Case c = ragged({tokens, 64, 128, keys, DType::kE4M3, DType::kE4M3});
+    c.name = fmt::format("v32_ragged_{}k_t{}", keys / 1024, tokens);
+    c.operands[kKs].fill = fill_constant(0);
+    c.operands[kKe].fill = fill_constant(static_cast<double>(keys));
+    return c;
+  };
+}
+
+void add_perf(CaseList& list) {
+  add_timed(list, v32_paged(65536, false), {1, 64});
+  add_timed(list, v32_ragged(8192), {64});
+  add_timed_large(list, v32_paged(32768, true), {32});
+  add_timed_large(list, v32_paged(65536, true), {64, 128});
+  add_timed_large(list, v32_ragged(8192), {2048});
+  add_timed_large(list, v32_ragged(65536), {4096});
+  add_timed_large(list, v32_ragged(131072), {4096});
 }
 
 }  // namespace

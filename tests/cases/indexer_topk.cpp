@@ -229,15 +229,22 @@ void add_traps(CaseList& list) {
   list.push_back(exact("long_rows", long_rows, 700));
 }
 
-// DeepSeek-V3.2: every query chooses 2048 of 64K keys.
-void add_perf(CaseList& list) {
-  const auto v32 = [](std::int64_t tokens) {
-    const IndexerShape s = perf_indexer_shape(tokens);
-    Case c = with_data(fmt::format("v32_64k_t{}", tokens), s, 2048, false);
+// DeepSeek-V3.2: every query chooses 2048 of 64K keys; decode steps have a sequence a token.
+CaseAtTokens v32(bool decode) {
+  return [=](std::int64_t tokens) {
+    const IndexerShape s = perf_indexer_shape(tokens, 65536, decode ? tokens : 1);
+    const bool batch = decode && tokens > 1;
+    Case c = with_data(fmt::format("v32_64k_{}{}", batch ? "b" : "t", tokens), s, 2048, false);
+    c.operands[kKeys] = perf_index_cache(s);
     c.operands[kKe].fill = fill_constant(static_cast<double>(s.keys));
     return c;
   };
-  add_timed(list, v32, {1, 64});
+}
+
+void add_perf(CaseList& list) {
+  add_timed(list, v32(false), {1, 64});
+  add_timed_large(list, v32(true), {64});
+  add_timed_large(list, v32(false), {4096});
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "core/ops/kv_gather/kv_gather.h"
 
 #include "tests/cases/kv_fills.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -50,6 +51,22 @@ Case gather_case(const std::string& name, const Shape& s, KvFormat format, DType
        output()});
 }
 
+// The cached rows of one sequence of DeepSeek-V3, before a prefill step expands them.
+void add_perf(CaseList& list) {
+  for (KvFormat format : {KvFormat::kPackedFp8, KvFormat::kPlain}) {
+    const auto rows = [format](std::int64_t keys) {
+      const std::int64_t pages = (keys + 63) / 64;
+      Case c = gather_case("v3", {512, 64, 64, pages, {static_cast<double>(keys)}, pages, keys}, format,
+                           DType::kBF16, DType::kBF16);
+      c.name = fmt::format("v3_{}_keys{}", format == KvFormat::kPlain ? "bf16" : "fp8", keys);
+      c.operands[0].fill = fill_cache({format, 512, 64}, [](std::int64_t) { return false; });
+      c.operands[1].fill = fill_iota(0);
+      return c;
+    };
+    add_timed(list, rows, {4096, 65536});
+  }
+}
+
 }  // namespace
 
 CaseList cases_kv_gather() {
@@ -70,6 +87,7 @@ CaseList cases_kv_gather() {
   list.push_back(gather_case("no_keys", {8, 2, 2, 3, {0, 0}, 1, 5}, plain, DType::kF32, DType::kF32));
   list.push_back(gather_case("total_too_small", {8, 2, 2, 9, {5, 6}, 3, 8}, plain, DType::kF32, DType::kF32));
   list.push_back(gather_case("past_the_table", {8, 2, 2, 9, {7, 2}, 2, 12}, plain, DType::kF32, DType::kF32));
+  add_perf(list);
   return list;
 }
 

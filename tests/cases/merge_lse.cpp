@@ -3,6 +3,7 @@
 #include "core/ops/merge_lse/merge_lse.h"
 
 #include "tests/cases/kv_fills.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -51,6 +52,21 @@ Case uniform_case(const std::string& name, double lse_a, double lse_b) {
                     output()});
 }
 
+// Two halves of DeepSeek-V3.2's attention; every token has keys in both.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    const TensorDesc values(DType::kBF16, {tokens, 128, 512}), lses(DType::kF32, {tokens, 128});
+    return make_case(fmt::format("v32_t{}", tokens), MergeLseParams{},
+                     {{.desc = values, .fill = fill_normal()},
+                      {.desc = lses, .fill = fill_normal(3)},
+                      {.desc = values, .fill = fill_normal()},
+                      {.desc = lses, .fill = fill_normal(3)},
+                      output(),
+                      output()});
+  };
+  add_timed(list, v32, {1, 512});
+}
+
 }  // namespace
 
 CaseList cases_merge_lse() {
@@ -66,6 +82,7 @@ CaseList cases_merge_lse() {
   list.push_back(uniform_case("b_empty", 700, -kInf));
   list.push_back(uniform_case("equal", 1.5, 1.5));
   list.push_back(uniform_case("far_apart", -200, 300));
+  add_perf(list);
   return list;
 }
 

@@ -92,6 +92,20 @@ Case mha_case(std::string name, const Shape& s, const Batch& b, DType act = DTyp
        output()});
 }
 
+// A small model's prompt; prompts of DeepSeek-V3, also with an eighth of its heads, and of GLM-5.
+void add_perf(CaseList& list) {
+  const auto prompt = [](const char* model, const Shape& s) {
+    return [=](std::int64_t tokens) {
+      return mha_case(fmt::format("{}_t{}_h{}", model, tokens, s.heads), s,
+                      {{static_cast<double>(tokens)}, causal(0, 1, tokens)}, DType::kBF16, DType::kBF16);
+    };
+  };
+  add_timed(list, prompt("perf", {8, 64, 16, 64}), {512});
+  add_timed(list, prompt("v3", {16, 128, 64, 128}), {1024});
+  add_timed_large(list, prompt("v3", {128, 128, 64, 128}), {1024, 4096});
+  add_timed_large(list, prompt("glm5", {64, 192, 64, 256}), {4096});
+}
+
 }  // namespace
 
 CaseList cases_mha_prefill() {
@@ -120,11 +134,7 @@ CaseList cases_mha_prefill() {
   list.push_back(mha_case("h1_v3", {1, 8, 2, 3}, {{90}, causal(0, 12, 70)}));
   list.push_back(mha_case("model", {2, 128, 64, 128}, {{70}, causal(0, 41, 30)}, DType::kBF16, DType::kBF16));
   list.push_back(mha_case("glm", {2, 192, 64, 256}, {{40}, causal(0, 1, 40)}, DType::kBF16, DType::kBF16));
-  // A small model's prompt; an eighth of DeepSeek-V3's heads.
-  list.push_back(timed(
-      mha_case("perf_t512_h8", {8, 64, 16, 64}, {{512}, causal(0, 1, 512)}, DType::kBF16, DType::kBF16)));
-  list.push_back(timed(mha_case("perf_t1024_h16", {16, 128, 64, 128}, {{1024}, causal(0, 1, 1024)},
-                                DType::kBF16, DType::kBF16)));
+  add_perf(list);
   return list;
 }
 

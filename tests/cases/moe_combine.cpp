@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -40,6 +40,16 @@ Case with_absent_rows(const Shape& s) {
   return test_case;
 }
 
+// DeepSeek-V3.2: eight experts a token.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    Case c = combine_case(fmt::format("v32_t{}", tokens), {tokens, 8, 7168}, DType::kBF16, DType::kBF16);
+    c.operands[moe_combine_operand::kRowOf].fill = fill_ints(0, tokens * 8);
+    return c;
+  };
+  add_timed(list, v32, {1, 1024});
+}
+
 }  // namespace
 
 CaseList cases_moe_combine() {
@@ -68,6 +78,7 @@ CaseList cases_moe_combine() {
   strided_case.operands[2].desc = strided(DType::kF32, {5, 3}, 4);
   strided_case.operands[3].desc = strided(DType::kBF16, {5, 40}, 64);
   list.push_back(std::move(strided_case));
+  add_perf(list);
   return list;
 }
 

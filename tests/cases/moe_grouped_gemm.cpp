@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -124,6 +124,21 @@ void add_tiles(CaseList& list) {
                            {ActQuant::kNone, DType::kBF16}));
 }
 
+// DeepSeek-V3's gate and up projections of `experts` experts with eight rows a token, spread evenly.
+void add_perf(CaseList& list) {
+  const auto v3 = [](std::int64_t experts) {
+    return [experts](std::int64_t tokens) {
+      Shape s{tokens * 8, 4096, 7168, {}};
+      for (std::int64_t e = 0; e <= experts; ++e)
+        s.offsets.push_back(static_cast<double>(e * s.rows / experts));
+      return gemm_case(fmt::format("v3_e{}_t{}", experts, tokens), s, DType::kBF16, DType::kE4M3,
+                       {ActQuant::kE4M3Group128Pow2, DType::kBF16});
+    };
+  };
+  add_timed(list, v3(64), {1, 32});
+  add_timed_large(list, v3(256), {32, 1024});
+}
+
 }  // namespace
 
 CaseList cases_moe_grouped_gemm() {
@@ -132,6 +147,7 @@ CaseList cases_moe_grouped_gemm() {
   add_panels(list);
   add_edges(list);
   add_tiles(list);
+  add_perf(list);
   return list;
 }
 

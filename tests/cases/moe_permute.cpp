@@ -2,7 +2,7 @@
 // expert with all of them, strided operands, one and many tokens.
 #include "core/ops/moe_permute/moe_permute.h"
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -23,6 +23,15 @@ Case permute_case(std::string name, const Shape& s, DType dtype, Fill ids) {
 
 // Ids in [-1, experts], so absent ones and one past the last occur.
 Fill fill_ids_with_holes(std::int32_t experts) { return fill_ints(-1, experts + 1); }
+
+// DeepSeek-V3.2: eight of 256 experts a token, drawn uniformly.
+void add_perf(CaseList& list) {
+  const auto v32 = [](std::int64_t tokens) {
+    return permute_case(fmt::format("v32_t{}", tokens), {tokens, 8, 7168, 256}, DType::kBF16,
+                        fill_ints(0, 256));
+  };
+  add_timed(list, v32, {1, 1024});
+}
 
 }  // namespace
 
@@ -47,6 +56,7 @@ CaseList cases_moe_permute() {
   strided_case.operands[0].desc = strided(DType::kF32, {s.tokens, s.hidden}, 27);
   strided_case.operands[1].desc = strided(DType::kI32, {s.tokens, s.topk}, 9);
   list.push_back(std::move(strided_case));
+  add_perf(list);
   return list;
 }
 

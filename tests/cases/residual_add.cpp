@@ -14,6 +14,15 @@ Case exact(std::string name, CaseOperand x, CaseOperand delta) {
   return c;
 }
 
+void add_perf(CaseList& list) {
+  const auto hidden = [](std::int64_t tokens) {
+    return exact(fmt::format("hidden_t{}", tokens),
+                 {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()},
+                 {.desc = {DType::kBF16, {tokens, 7168}}, .fill = fill_normal()});
+  };
+  add_timed(list, hidden, {1, 4096});
+}
+
 }  // namespace
 
 CaseList cases_residual_add() {
@@ -35,6 +44,7 @@ CaseList cases_residual_add() {
       exact("nan_inf_signed_zero",
             {.desc = {DType::kF32, {1, 6}}, .fill = fill_values({NAN, INFINITY, INFINITY, -0.0, 0.0, 3e38})},
             {.desc = {DType::kF32, {1, 6}}, .fill = fill_values({1, 1, -INFINITY, -0.0, -0.0, 3e38})}));
+  add_perf(list);
   return list;
 }
 

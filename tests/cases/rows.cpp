@@ -117,4 +117,13 @@ void add_timed(CaseList& list, const CaseAtTokens& make, std::initializer_list<s
   for (std::int64_t tokens : counts) list.push_back(timed_at(make, tokens));
 }
 
+void add_timed_large(CaseList& list, const CaseAtTokens& make, std::initializer_list<std::int64_t> counts) {
+  const auto large = [make](std::int64_t tokens) {
+    Case test_case = make(tokens);
+    test_case.large = true;
+    return test_case;
+  };
+  add_timed(list, large, counts);
+}
+
 }  // namespace tamis::cases

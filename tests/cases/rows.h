@@ -36,5 +36,7 @@ Case timed(Case test_case);
 // The same as a function of the token count, at each of `counts`.
 using CaseAtTokens = std::function<Case(std::int64_t tokens)>;
 void add_timed(CaseList& list, const CaseAtTokens& make, std::initializer_list<std::int64_t> counts);
+// The same for shapes that a CPU would take minutes for (Case::large).
+void add_timed_large(CaseList& list, const CaseAtTokens& make, std::initializer_list<std::int64_t> counts);
 
 }  // namespace tamis::cases

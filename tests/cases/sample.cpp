@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "tests/cases/case.h"
+#include "tests/cases/rows.h"
 
 namespace tamis::cases {
 namespace {
@@ -158,6 +158,17 @@ void add_specials(CaseList& list) {
   list.push_back(std::move(strided_case));
 }
 
+// A vocabulary of DeepSeek-V3.2's size, as chat settings draw from it; and greedily.
+void add_perf(CaseList& list) {
+  const auto drawn = [](const char* name, const Settings& settings) {
+    return [=](std::int64_t rows) {
+      return sample_case(fmt::format("{}_t{}", name, rows), rows, 129280, fill_normal(2), settings);
+    };
+  };
+  add_timed(list, drawn("v32_top_p", {.temperature = {0.6}, .top_k = {50}, .top_p = {0.95}}), {1, 64});
+  add_timed(list, drawn("v32_greedy", {.temperature = {0}}), {1, 64});
+}
+
 }  // namespace
 
 CaseList cases_sample() {
@@ -167,6 +178,7 @@ CaseList cases_sample() {
   add_draw_ends(list);
   add_penalties(list);
   add_specials(list);
+  add_perf(list);
   return list;
 }
 

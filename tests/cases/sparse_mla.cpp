@@ -3,6 +3,8 @@
 // valid entry names hold NaN, and entries at or past a token's length name such rows.
 #include "core/ops/sparse_mla/sparse_mla.h"
 
+#include <algorithm>
+
 #include "tests/cases/kv_fills.h"
 #include "tests/cases/rows.h"
 
@@ -113,23 +115,55 @@ void add_model_shapes(CaseList& list) {
   }
 }
 
-// A 64K context; no holes: the FLOPs are those of the formula.
-Case perf_case(std::int64_t tokens, std::int64_t heads, const Options& options) {
-  const Shape s{tokens, heads, 512, 64, 2048, 65536};
-  Case full = sparse_case(fmt::format("v32_64k_t{}_h{}", tokens, heads), s, options);
-  full.operands[2].fill = fill_cache({options.format, s.c, s.r}, [](std::int64_t) { return false; });
-  full.operands[3].fill = fill_ints(0, s.slots);
-  return full;
+// Slots in ascending order, as indexer_topk gives them. Of neighbouring tokens' slots, `shared` in a hundred
+// are the same.
+Fill fill_selection(const Shape& s, std::int64_t shared) {
+  return [s, shared](HostView& view, Rng& rng) {
+    std::vector<std::int64_t> slots(static_cast<std::size_t>(s.k));
+    for (std::int64_t& slot : slots) slot = rng.below(s.slots);
+    for (std::int64_t t = 0; t < s.tokens; ++t) {
+      for (std::int64_t& slot : slots) {
+        if (shared == 0 || rng.below(100) >= shared) slot = rng.below(s.slots);
+      }
+      std::sort(slots.begin(), slots.end());
+      for (std::int64_t i = 0; i < s.k; ++i)
+        view.set(t * s.k + i, static_cast<double>(slots[static_cast<std::size_t>(i)]));
+    }
+  };
 }
 
-// DeepSeek-V3.2: decode with all heads and with an eighth of them (tensor parallel), a chunk of a prefill.
+struct PerfShape {
+  std::int64_t heads = 128;
+  std::int64_t shared = 0;  // percent
+};
+
+// A 64K context; no holes: the FLOPs are those of the formula.
+CaseAtTokens perf_case(const PerfShape& shape, const Options& options) {
+  return [=](std::int64_t tokens) {
+    const Shape s{tokens, shape.heads, 512, 64, 2048, 65536};
+    std::string name = fmt::format("v32_64k_t{}_h{}", tokens, shape.heads);
+    if (shape.shared > 0) name += fmt::format("_shared{}", shape.shared);
+    Case full = sparse_case(std::move(name), s, options);
+    full.operands[2].fill = fill_cache({options.format, s.c, s.r}, [](std::int64_t) { return false; });
+    full.operands[3].fill = fill_selection(s, shape.shared);
+    return full;
+  };
+}
+
+// DeepSeek-V3.2: decode with all heads and with an eighth of them (tensor parallel), chunks of a prefill.
 void add_perf(CaseList& list) {
   const Options bf16{.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
   const Options fp8{
       .format = KvFormat::kPackedFp8, .q = DType::kBF16, .out = DType::kBF16, .max_logits = false};
-  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 128, fp8); }, {1, 32, 64, 128});
-  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 16, fp8); }, {1, 128});
-  add_timed(list, [=](std::int64_t tokens) { return perf_case(tokens, 128, bf16); }, {64});
+  add_timed(list, perf_case({128}, fp8), {1, 64});
+  add_timed(list, perf_case({16}, fp8), {1});
+  add_timed(list, perf_case({128}, bf16), {64});
+  add_timed_large(list, perf_case({128}, fp8), {8, 32, 128});
+  for (std::int64_t heads : {64, 16}) add_timed_large(list, perf_case({heads}, fp8), {128});
+  for (std::int64_t heads : {128, 64, 16}) {
+    for (std::int64_t shared : {0, 90}) add_timed_large(list, perf_case({heads, shared}, bf16), {4096});
+  }
+  add_timed_large(list, perf_case({128}, fp8), {4096});
 }
 
 }  // namespace

@@ -120,10 +120,14 @@ void add_odd_values(CaseList& list) {
 
 // DeepSeek-V3.2: 2048 of 64K keys, for one decode step of a sequence and for a chunk of a prefill.
 void add_perf(CaseList& list) {
-  const auto of_64k = [](std::int64_t tokens) {
-    return full(fmt::format("k2048_64k_t{}", tokens), {tokens, 65536, 2048}, fill_normal());
+  const auto of = [](std::int64_t keys) {
+    return [keys](std::int64_t tokens) {
+      return full(fmt::format("k2048_{}k_t{}", keys / 1024, tokens), {tokens, keys, 2048}, fill_normal());
+    };
   };
-  add_timed(list, of_64k, {1, 64});
+  add_timed(list, of(65536), {1, 64});
+  add_timed_large(list, of(65536), {4096});
+  add_timed_large(list, of(131072), {64});
 }
 
 }  // namespace

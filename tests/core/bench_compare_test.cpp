@@ -57,6 +57,35 @@ TEST(BenchCompare, ADifferenceUnderAWarningIsUnclear) {
   EXPECT_EQ(only_line(same).verdict, Verdict::kSame);
 }
 
+TEST(BenchCompare, ADifferenceOnAMachineThatMovedIsUnclear) {
+  Row before = row_of("k", 100), after = row_of("k", 200);
+  before.device = after.device = "a CPU", before.reference_us = 1000, after.reference_us = 1500;
+  EXPECT_EQ(only_line(two({before}, {after})).verdict, Verdict::kUnclear);
+  EXPECT_NE(only_line(two({before}, {after})).why.find("the machine itself"), std::string::npos);
+  after.device = "another CPU";
+  EXPECT_EQ(only_line(two({before}, {after})).verdict, Verdict::kSlower);
+}
+
+Row model_row(const std::string& test, double microseconds) {
+  Row row = row_of("", microseconds);
+  row.op = kModelRow, row.case_name = "tiny " + test, row.shape = "tiny: 4 layers", row.accuracy = "";
+  row.flops = row.bytes = 0;
+  set_rate(row, 100);
+  return row;
+}
+
+TEST(BenchCompare, RowsOfModelsMeetByTest) {
+  const auto files = two({model_row("pp512", 100), model_row("tg128", 300)},
+                         {model_row("tg128", 600), model_row("pp512", 101)});
+  const CompareResult result = compare(files);
+  ASSERT_EQ(result.lines.size(), 2u);
+  EXPECT_EQ(result.lines[0].verdict, Verdict::kSame);
+  EXPECT_EQ(result.lines[1].verdict, Verdict::kSlower);
+  Row other = model_row("pp512", 100);
+  other.shape = "tiny: 4 layers, fp8 cache";
+  EXPECT_EQ(only_line(two({model_row("pp512", 100)}, {other})).verdict, Verdict::kRefused);
+}
+
 TEST(BenchCompare, RefusesWhatIsNotTheSameMeasurement) {
   const Row base = row_of("k", 100);
   const auto why = [&](auto change) {

@@ -17,7 +17,7 @@ TEST(BenchCases, ShapesFitAndNamesAreUnique) {
       EXPECT_TRUE(names.insert(c.name).second) << op->name << " " << c.name;
       const Result<double> bytes = CallData::needed_bytes(*op, c);
       ASSERT_TRUE(bytes.ok()) << bytes.status().message();
-      EXPECT_LT(*bytes, 4e9) << op->name << " " << c.name;
+      EXPECT_LT(*bytes, c.large ? 40e9 : 4e9) << op->name << " " << c.name;
       if (c.at_tokens) {
         EXPECT_EQ(c.at_tokens(c.tokens).name, c.name);
         EXPECT_NE(c.at_tokens(c.tokens + 1).name, c.name) << op->name;
@@ -26,13 +26,12 @@ TEST(BenchCases, ShapesFitAndNamesAreUnique) {
   }
 }
 
-TEST(BenchCases, TheMainOpsHaveSome) {
-  for (const char* op : {"linear", "batched_linear", "rms_norm", "add_rms_norm", "silu_mul", "kv_store",
-                         "sparse_mla", "topk_select", "indexer_scores", "indexer_topk", "moe_experts",
-                         "moe_route", "mla_rope_store", "argmax"}) {
+TEST(BenchCases, EveryOpHasSomeForAnyDevice) {
+  for (const OpDef* op : all_ops()) {
     int timed = 0;
-    for (const cases::Case& c : cases::find_cases(op)) timed += c.perf && !c.ceiling ? 1 : 0;
-    EXPECT_GT(timed, 0) << op;
+    for (const cases::Case& c : cases::find_cases(op->name))
+      timed += c.perf && !c.ceiling && !c.large ? 1 : 0;
+    EXPECT_GT(timed, 0) << op->name;
   }
 }
 

@@ -1,6 +1,7 @@
 // What lists of times say, when two of them differ, how a case is shrunk, and lists of counts.
 #include <gtest/gtest.h>
 
+#include "bench/counts.h"
 #include "bench/op_bench.h"
 #include "bench/row.h"
 #include "bench/statistics.h"
@@ -61,6 +62,24 @@ TEST(BenchNoise, ShiftOfLessThanTwoDeviationsIsNone) {  // ranges apart, but one
   EXPECT_FALSE(differs(of({100, 100, 100, 100, 100}), of({110, 112, 160, 200, 111})));
 }
 
+TEST(BenchNoise, OneInterruptedLaunchHidesNothing) {
+  EXPECT_TRUE(differs(of({100, 100, 101, 99, 100, 100, 100, 100, 100, 100, 100, 5000}),
+                      of({150, 150, 151, 149, 150, 150, 150, 150, 150, 150, 150, 150})));
+}
+
+TEST(BenchNoise, WhatDriftsWithinARunDoesNotDifferBetweenRuns) {
+  Summary a = of({100, 100, 101, 99, 100}), b = of({120, 121, 119, 120, 120});
+  EXPECT_DOUBLE_EQ(noise(a, b), kBetweenRuns);
+  a.drift = 0.15;
+  EXPECT_DOUBLE_EQ(noise(a, b), 0.3);
+  EXPECT_FALSE(differs(a, b));
+}
+
+TEST(BenchNoise, DriftIsBetweenTheFastestAndTheSlowestRound) {
+  EXPECT_DOUBLE_EQ(drift_percent(std::vector<double>{110, 100, 120}), 20);
+  EXPECT_DOUBLE_EQ(drift_percent(std::vector<double>{100}), 0);
+}
+
 TEST(BenchShrink, OneProbeIsInProportion) {
   const std::vector<Probe> probes{{1, 0.1}};
   EXPECT_DOUBLE_EQ(predict(probes, 64), 6.4);
@@ -85,6 +104,11 @@ TEST(BenchCounts, ListsAndRanges) {
   ASSERT_TRUE(counts.ok());
   EXPECT_EQ(*counts, (std::vector<std::int64_t>{1, 8, 16, 32, 64, 100, 110, 120, 130, 5, 6, 7}));
   EXPECT_TRUE(parse_counts("")->empty());
+}
+
+TEST(BenchCounts, DepthsMayBeZero) {
+  EXPECT_EQ(*parse_counts("0,8", 0), (std::vector<std::int64_t>{0, 8}));
+  EXPECT_FALSE(parse_counts("0-8*2", 0).ok());
 }
 
 TEST(BenchCounts, RefusesWhatIsNone) {
