@@ -73,6 +73,10 @@ struct OperandResult {
 // Empty string: equal enough. Otherwise one line that names the operand, the index, expected and found.
 using Compare = std::function<std::string(const OpCall& call, const std::vector<OperandResult>& results)>;
 
+// How far from the threshold, relative to the token's largest score, a key may lie whose selection rounding
+// decides.
+inline constexpr double kScoreBand = 1e-5;
+
 struct Case {
   std::string name;
   std::vector<std::byte> params;
@@ -84,6 +88,11 @@ struct Case {
   std::int64_t tokens = 0;  // 0: the case has no tokens to vary
   std::function<Case(std::int64_t tokens)> at_tokens{};
   bool ceiling = false;  // not of a model: bench measures the device's matrix rate with it
+  // Of cases that select keys by scores which they compute on the way: the oracle's scores, [tokens, keys],
+  // and the output [tokens, k] that holds the positions. Two devices may choose different keys within
+  // kScoreBand.
+  std::function<std::vector<double>(const OpCall& call)> scores{};
+  int selected = -1;
 };
 using CaseList = std::vector<Case>;
 

@@ -106,7 +106,7 @@ std::string check_scores(std::span<const double> scores, const Selected& row) {
       best_left = std::max(best_left, scores[s]);
     }
   }
-  if (best_left <= worst_chosen + 1e-5 * largest) return {};
+  if (best_left <= worst_chosen + kScoreBand * largest) return {};
   return fmt::format("token {}: a score of {} was left, one of {} chosen", row.token, best_left,
                      worst_chosen);
 }
@@ -132,6 +132,8 @@ Case exact(std::string name, const IndexerShape& s, std::int32_t k) {
 Case normal(std::string name, const IndexerShape& s, std::int32_t k) {
   Case c = with_data(std::move(name), s, k, false);
   c.compare = compare_by_score;
+  c.scores = oracle_scores;
+  c.selected = kIdx;
   return c;
 }
 
