@@ -116,6 +116,16 @@ std::vector<std::string> check_coverage(const Coverage& coverage, Expected& expe
   return problems;
 }
 
+std::vector<std::string> stale_lines(const Expected& expected) {
+  std::vector<std::string> problems;
+  for (const ExpectedLine& line : expected.lines()) {
+    if (line.matched == 0)
+      problems.push_back(
+          fmt::format("{}: line {}: {} matches nothing", expected.path(), line.line, line.pattern));
+  }
+  return problems;
+}
+
 std::string find_expected_folder() {
   std::error_code error;
   fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();

@@ -55,6 +55,8 @@ struct Coverage {
 };
 // One line for each expectation that does not hold.
 std::vector<std::string> check_coverage(const Coverage& coverage, Expected& expected);
+// Lines that nothing asked for, once everything was run: a name that has changed, or was never right.
+std::vector<std::string> stale_lines(const Expected& expected);
 
 // tests/expected of the source tree around the executable, or empty.
 std::string find_expected_folder();

@@ -10,18 +10,28 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string failures_text(const Report& part) {
+// A row that is wrong everywhere needs few examples.
+constexpr int kMostExamples = 5;
+
+std::string failures_text(const Report& part, bool verbose) {
   std::string text;
-  for (const CaseRecord& record : part.cases) {
-    if (record.verdict != Verdict::kFailed) continue;
-    text += fmt::format("FAIL {} on {}, case {} ({}): {}\n  repro: {}\n", record.row, record.device,
-                        record.number, record.case_name, record.message, repro(record, part.seed));
+  std::map<std::string, int> shown;
+  const auto add = [&](const std::string& what, const std::string& message, const std::string& command) {
+    const int n = ++shown[what];
+    if (verbose || n <= kMostExamples)
+      text += fmt::format("FAIL {}, {}\n  repro: {}\n", what, message, command);
+    else if (n == kMostExamples + 1)
+      text += fmt::format("FAIL {}: more, see --verbose\n", what);
+  };
+  for (const CaseRecord& r : part.cases) {
+    if (r.verdict != Verdict::kFailed) continue;
+    add(fmt::format("{} on {}", r.row, r.device),
+        fmt::format("case {} ({}): {}", r.number, r.case_name, r.message), repro(r, part.seed));
   }
-  for (const PairRecord& pair : part.pairs) {
-    if (pair.failure.empty()) continue;
-    text += fmt::format("FAIL {} on {} against {} on {}, case {} ({}): {}\n  repro: {}\n", pair.row_a,
-                        pair.device_a, pair.row_b, pair.device_b, pair.number, pair.case_name, pair.failure,
-                        repro(pair, part.seed));
+  for (const PairRecord& p : part.pairs) {
+    if (p.failure.empty()) continue;
+    add(fmt::format("{} on {} against {} on {}", p.row_a, p.device_a, p.row_b, p.device_b),
+        fmt::format("case {} ({}): {}", p.number, p.case_name, p.failure), repro(p, part.seed));
   }
   for (const std::string& problem : part.problems) text += fmt::format("FAIL {}\n", problem);
   return text;
@@ -99,7 +109,7 @@ Json to_json(const PairRecord& pair, std::uint64_t seed) {
 }  // namespace
 
 std::string op_text(const Report& part, bool verbose) {
-  std::string text = failures_text(part);
+  std::string text = failures_text(part, verbose);
   for (const RowSummary& row : summarise_rows(part)) {
     text += fmt::format(
         "{:<8} {:<40} {:>4} passed {:>3} failed {:>3} skipped  worst error {:.2g}, normalised {:.2g}",
