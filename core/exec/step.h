@@ -50,17 +50,18 @@ inline constexpr const char* kHidden = "hidden";    // [n_tokens, H] after the f
 inline constexpr const char* kToken = "token";      // [n_out] i32
 inline constexpr const char* kLogprob = "logprob";  // [n_out] f32
 // and, with all_hidden, "hidden_0" … "hidden_L": the residual stream after layer i-1; the last one after the
-// final norm
+// final norm; with index_scores, "index_scores_<layer>" [n_tokens, max_kv] f32 of every indexer layer
 }  // namespace step_output
 
 // What a plan is cached by.
 struct StepKey {
   StepVariant variant = StepVariant::kSparse;
-  bool mtp = false;          // the MTP module instead of the main layers
-  bool sample = false;       // draw a token from every row of logits
-  bool penalties = false;    // sample with counts
-  bool keep_hidden = false;  // output the hidden states after the final norm
-  bool all_hidden = false;   // output the residual stream after every layer
+  bool mtp = false;           // the MTP module instead of the main layers
+  bool sample = false;        // draw a token from every row of logits
+  bool penalties = false;     // sample with counts
+  bool keep_hidden = false;   // output the hidden states after the final norm
+  bool all_hidden = false;    // output the residual stream after every layer
+  bool index_scores = false;  // with all_hidden: output what the indexers select by, computed once more
   std::int64_t n_tokens = 0;
   std::int64_t n_seqs = 0;
   std::int64_t n_out = 0;
