@@ -191,6 +191,12 @@ Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Default
     TAMIS_ASSIGN_OR_RETURN(config, load_config(folder, config_options));
     TAMIS_ASSIGN_OR_RETURN(checkpoint, Checkpoint::open(folder));
   }
+  return make_runner(std::move(config), std::move(checkpoint), options, defaults, size);
+}
+
+Result<std::unique_ptr<Runner>> make_runner(ModelConfig config, std::unique_ptr<Checkpoint> checkpoint,
+                                            const ModelOptions& options, Defaults defaults,
+                                            const RunSize& size) {
   RunnerOptions runner;
   runner.device = options.device;
   runner.precision = make_precision(options, defaults, config);

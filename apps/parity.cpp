@@ -1,4 +1,4 @@
-// tamis parity: whether two devices, or two machines, compute the same: kernel rows, and whole models.
+// tamis parity: whether two devices, or two machines, compute the same: kernel rows, one layer, whole models.
 #include "apps/parity.h"
 
 #include "apps/commands.h"
@@ -10,6 +10,7 @@ void add_parity(CLI::App& root, int& exit_code) {
       root.add_subcommand("parity", "Check that kernels, devices and machines compute the same");
   parity->require_subcommand(0, 1);
   add_parity_op(*parity, exit_code);
+  add_parity_layer(*parity, exit_code);
   add_parity_model(*parity, exit_code);
 }
 
