@@ -8,7 +8,6 @@
 namespace tamis::parity {
 namespace {
 
-using cases::OperandResult;
 using harness::Subject;
 
 struct OperandPair {
