@@ -6,6 +6,7 @@
 
 #include "bench/compare.h"
 #include "bench/formats.h"
+#include "tests/harness/html.h"
 
 namespace tamis::bench {
 namespace {
@@ -14,20 +15,7 @@ constexpr const char* kColours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", 
 
 const char* colour(std::size_t file) { return kColours[file % std::size(kColours)]; }
 
-std::string escape(const std::string& text) {
-  std::string safe;
-  for (char c : text) {
-    switch (c) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      case '\'': safe += "&#39;"; break;
-      default: safe += c;
-    }
-  }
-  return safe;
-}
+std::string escape(const std::string& text) { return harness::escape_html(text); }
 
 constexpr const char* kHead = R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>tamis bench</title>
