@@ -240,6 +240,9 @@ check 1 "^DISAGREE$" "$tamis" parity model --against "$folder/trace.safetensors"
 json 'j["agree"] and len(j["hidden"]) == 5 and j["first_greedy_divergence"] == -1' \
   "$tamis" parity model --json --against "$folder/trace.safetensors"
 check 0 "^agree$" "${null[@]}" parity model --device null --device cpu
+check 0 "^one glm-5 layer of width 6144, 64 heads, a dense MLP of 12288, index_topk 4; " \
+  "$tamis" parity layer --config glm-5 --dense --tokens 6 --index-topk 4
+refuses "no-such: expected deepseek-v3, " parity layer --config no-such
 refuses "nothing to compare with" parity model
 refuses "compare two" parity model --device cpu --device cpu --against "$folder/trace.safetensors"
 refuses "tensor ids is missing: not a saved trace" parity model --against "$model/model-00001-of-00002.safetensors"
