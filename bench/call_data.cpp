@@ -228,11 +228,11 @@ void CallData::plan_weight(std::size_t i) {
 }
 
 Status CallData::set_weights(const Bench& bench, const KernelRow& row) {
-  Layout layout;
-  if (row.weight_layout != nullptr) layout = row.weight_layout(bench.device.info(), planned());
-  const bool stored = std::strcmp(layout.name, kStoredLayout) == 0;
   for (std::size_t i = 0; i < operands_.size(); ++i) {
     if (planned_[i].weight == nullptr) continue;
+    Layout layout;
+    if (row.weight_layout != nullptr) layout = row.weight_layout(bench.device.info(), planned(), i);
+    const bool stored = std::strcmp(layout.name, kStoredLayout) == 0;
     const std::string owner = stored ? "" : row.name;  // layouts of one name may differ between rows
     const std::string key =
         fmt::format("{} {} {} {} {}", op_.name, i, planned_[i].desc.to_string(), layout.name, owner);

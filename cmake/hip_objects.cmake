@@ -24,4 +24,4 @@ function(tamis_kernel_objects result)
   set(${result} ${objects} PARENT_SCOPE)
 endfunction()
 
-file(GLOB tamis_hip_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_hip/*/*.hip)
+file(GLOB tamis_hip_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_gpu/*/*.cu ${CMAKE_SOURCE_DIR}/kernels_hip/*/*.hip)

@@ -65,6 +65,7 @@ class Room:
         return re.fullmatch(self.angled if is_angled else self.quoted, name) is not None
 
 
+SHARED_KERNEL_HEADERS = r"kernels_gpu/(?:[a-z_0-9]+/launch|common/[a-z_0-9]+)\.h"
 LIBRARIES = r"fmt/.*|nlohmann/.*"
 
 
@@ -81,11 +82,19 @@ def make_rooms():
         generated = rf"{name}_row_table\.inc|tamis_abi_hash\.h"
         kernel_headers = rf"kernels_{name}/(?:[a-z_0-9]+/launch|common/[a-z_0-9]+)\.h"
         own = rf"core/.*|backends/{name}/.*|{kernel_headers}|{generated}"
+        if name in ("cuda", "hip"):
+            own += rf"|backends/gpu/[a-z_]+\.h|{SHARED_KERNEL_HEADERS}"
         rooms.append(Room(rf"backends/{name}/", f"{own}|{vendor}", f"fmt/.*|{vendor}"))
         kernels = r"shaders" if name == "vulkan" else f"kernels_{name}"
         for_kernels = rf"core/numeric/.*|core/ops/[a-z_0-9]+/[a-z_0-9]+\.h|core/base/.*|{kernels}/.*"
+        if name in ("cuda", "hip"):
+            for_kernels += r"|kernels_gpu/common/[a-z_0-9]+\.h"
         rooms.append(Room(rf"{kernels}/", for_kernels, vendor))
     rooms += [
+        # Compiled by CUDA and by HIP, which only the one header knows apart.
+        Room(r"backends/gpu/", rf"core/.*|backends/gpu/.*|{SHARED_KERNEL_HEADERS}", "fmt/.*"),
+        Room(r"kernels_gpu/common/runtime\.h$", r"kernels_gpu/.*", r"(hip/hip|cuda)_runtime\.h"),
+        Room(r"kernels_gpu/", r"core/numeric/.*|kernels_gpu/.*"),
         # Stands in for HIP's headers, and runs what was written against them.
         Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
         Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),

@@ -9,7 +9,7 @@ namespace tamis::cuda {
 
 CudaBuffer::~CudaBuffer() {
   // Fails only after a sticky error, when the memory is gone with the context.
-  if (address_ != nullptr && cudaSetDevice(device_) == cudaSuccess) static_cast<void>(cudaFree(address_));
+  if (cudaSetDevice(device_) == cudaSuccess) static_cast<void>(cudaFree(device_address()));
 }
 
 Result<std::shared_ptr<CudaDevice>> CudaDevice::create(int index) {

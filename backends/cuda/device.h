@@ -3,21 +3,18 @@
 
 #include <memory>
 
-#include "core/backend/backend_api.h"
+#include "backends/gpu/queue.h"
 
 namespace tamis::cuda {
 
-class CudaBuffer final : public Buffer {
+class CudaBuffer final : public gpu::GpuBuffer {
  public:
   CudaBuffer(std::int64_t bytes, int device, void* address)
-      : Buffer(bytes), device_(device), address_(address) {}
+      : GpuBuffer(bytes, static_cast<std::byte*>(address)), device_(device) {}
   ~CudaBuffer() override;
-  std::byte* host() override { return nullptr; }
-  std::byte* address() const { return static_cast<std::byte*>(address_); }
 
  private:
   int device_;
-  void* address_;
 };
 
 class CudaDevice final : public Device {

@@ -4,6 +4,14 @@
 #include "core/backend/check_range.h"
 
 namespace tamis::cuda {
+namespace {
+
+std::byte* address(const Buffer& buffer, std::int64_t offset) {
+  return static_cast<const CudaBuffer&>(buffer).device_address() + offset;
+}
+
+}  // namespace
+
 CudaQueue::CudaEvent::~CudaEvent() {
   if (event != nullptr) static_cast<void>(cudaEventDestroy(event));
 }
@@ -16,30 +24,34 @@ Result<std::unique_ptr<CudaQueue>> CudaQueue::create(int device) {
   std::unique_ptr<CudaQueue> queue(new CudaQueue(device));
   TAMIS_RETURN_IF_ERROR(queue->activate());
   TAMIS_CUDA_RETURN_IF_ERROR(cudaStreamCreateWithFlags(&queue->stream_, cudaStreamNonBlocking));
+  TAMIS_CUDA_RETURN_IF_ERROR(
+      cudaDeviceGetAttribute(&queue->multiprocessors_, cudaDevAttrMultiProcessorCount, device));
   return queue;
 }
 
 CudaQueue::~CudaQueue() {
-  if (stream_ != nullptr) static_cast<void>(cudaStreamDestroy(stream_));
+  if (stream_ == nullptr) return;
+  static_cast<void>(cudaSetDevice(device_));
+  static_cast<void>(cudaStreamSynchronize(stream_));  // the staging memory goes next
+  static_cast<void>(cudaStreamDestroy(stream_));
 }
 
 // The runtime's current device is a property of the calling thread.
 Status CudaQueue::activate() const { return to_status(cudaSetDevice(device_), "cudaSetDevice"); }
 
 Status CudaQueue::upload(Buffer& dst, std::int64_t offset, std::span<const std::byte> src) {
+  if (capturing_ != nullptr) return invalid_argument("cuda: upload while capturing");
   TAMIS_RETURN_IF_ERROR(check_range("upload", dst, offset, static_cast<std::int64_t>(src.size())));
   TAMIS_RETURN_IF_ERROR(activate());
-  // From pageable memory the runtime copies to its own pinned buffer before it returns.
-  return to_status(
-      cudaMemcpyAsync(address(&dst, offset), src.data(), src.size(), cudaMemcpyHostToDevice, stream_),
-      "upload");
+  return staging_.put(address(dst, offset), src, stream_);
 }
 
 Status CudaQueue::download(std::span<std::byte> dst, Buffer& src, std::int64_t offset) {
+  if (capturing_ != nullptr) return invalid_argument("cuda: download while capturing");
   TAMIS_RETURN_IF_ERROR(check_range("download", src, offset, static_cast<std::int64_t>(dst.size())));
   TAMIS_RETURN_IF_ERROR(activate());
   return to_status(
-      cudaMemcpyAsync(dst.data(), address(&src, offset), dst.size(), cudaMemcpyDeviceToHost, stream_),
+      cudaMemcpyAsync(dst.data(), address(src, offset), dst.size(), cudaMemcpyDeviceToHost, stream_),
       "download");
 }
 
@@ -48,7 +60,7 @@ Status CudaQueue::copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::i
   TAMIS_RETURN_IF_ERROR(check_range("copy: destination", dst, dst_offset, bytes));
   TAMIS_RETURN_IF_ERROR(check_range("copy: source", src, src_offset, bytes));
   TAMIS_RETURN_IF_ERROR(activate());
-  return to_status(cudaMemcpyAsync(address(&dst, dst_offset), address(&src, src_offset),
+  return to_status(cudaMemcpyAsync(address(dst, dst_offset), address(src, src_offset),
                                    static_cast<std::size_t>(bytes), cudaMemcpyDeviceToDevice, stream_),
                    "copy");
 }
@@ -56,7 +68,7 @@ Status CudaQueue::copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::i
 Status CudaQueue::fill(Buffer& dst, std::int64_t offset, std::int64_t bytes, std::uint8_t value) {
   TAMIS_RETURN_IF_ERROR(check_range("fill", dst, offset, bytes));
   TAMIS_RETURN_IF_ERROR(activate());
-  return to_status(cudaMemsetAsync(address(&dst, offset), value, static_cast<std::size_t>(bytes), stream_),
+  return to_status(cudaMemsetAsync(address(dst, offset), value, static_cast<std::size_t>(bytes), stream_),
                    "fill");
 }
 
@@ -115,15 +127,23 @@ Status CudaQueue::replay(Capture& capture) {
   return to_status(cudaGraphLaunch(captured.graph, stream_), "cudaGraphLaunch");
 }
 
-Status CudaQueue::launched(cudaError_t error) {
+Result<gpu::Stream> CudaQueue::enter() {
+  TAMIS_RETURN_IF_ERROR(activate());
+  return static_cast<gpu::Stream>(stream_);
+}
+
+Status CudaQueue::submitted(gpu::Error error, const char* what) {
+  const auto result = static_cast<cudaError_t>(error);
+  if (result != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());  // a bad launch must not fail the next call
+    return to_status(result, what);
+  }
   if (capturing_ != nullptr) {
     capturing_->launches.push_back(log().current());
   } else {
     log().note();
   }
-  if (error != cudaSuccess)
-    static_cast<void>(cudaGetLastError());  // a bad launch must not fail the next call
-  return to_status(error, "kernel launch");
+  return {};
 }
 
 }  // namespace tamis::cuda

@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "backends/cuda/device.h"
+#include "backends/cuda/staging.h"
 #include "core/backend/kernel_table.h"
 
 namespace tamis::cuda {
 
-class CudaQueue final : public Queue {
+class CudaQueue final : public gpu::GpuQueue {
  public:
   static Result<std::unique_ptr<CudaQueue>> create(int device);
   ~CudaQueue() override;
@@ -28,9 +29,17 @@ class CudaQueue final : public Queue {
   Result<std::unique_ptr<Capture>> end_capture() override;
   Status replay(Capture& capture) override;
 
-  cudaStream_t stream() const { return stream_; }
+  // The stream to launch on, its device made the calling thread's; should that fail, the launch says so.
+  cudaStream_t stream() const {
+    static_cast<void>(cudaSetDevice(device_));
+    return stream_;
+  }
+  int multiprocessors() const { return multiprocessors_; }
   // After a row's kernel launches: `error` is what the last of them returned.
-  Status launched(cudaError_t error);
+  Status launched(cudaError_t error) { return submitted(static_cast<gpu::Error>(error), "kernel launch"); }
+
+  Result<gpu::Stream> enter() override;
+  Status submitted(gpu::Error error, const char* what) override;
 
  private:
   struct CudaEvent final : Event {
@@ -47,14 +56,10 @@ class CudaQueue final : public Queue {
   Status activate() const;
 
   int device_;
+  int multiprocessors_ = 1;
   cudaStream_t stream_ = nullptr;
+  Staging staging_;
   std::unique_ptr<CudaCapture> capturing_;
 };
-
-// Address of an operand, of a weight's stored piece, or of scratch memory.
-inline std::byte* address(const Buffer* buffer, std::int64_t offset) {
-  return buffer == nullptr ? nullptr : static_cast<const CudaBuffer*>(buffer)->address() + offset;
-}
-inline std::byte* address(const Tensor& tensor) { return address(tensor.buffer, tensor.offset); }
 
 }  // namespace tamis::cuda

@@ -1,7 +1,8 @@
-// Operands as the kernels take them.
+// Operands as the kernels of kernels_cuda/ take them.
 #pragma once
 
 #include "backends/cuda/queue.h"
+#include "backends/gpu/operands.h"
 #include "kernels_cuda/common/matrix.h"
 
 namespace tamis::cuda {
@@ -16,6 +17,12 @@ inline Element element_of(DType dtype) {
   }
 }
 
+// Of an operand, of a weight's stored piece, or of scratch memory; null for no buffer.
+inline std::byte* address(const Buffer* buffer, std::int64_t offset) {
+  return gpu::address_of(buffer, offset);
+}
+inline std::byte* address(const Tensor& tensor) { return address(tensor.buffer, tensor.offset); }
+
 inline ConstMatrix const_matrix(const Tensor& tensor) {
   return {address(tensor), tensor.desc.stride(0), element_of(tensor.desc.dtype)};
 }
@@ -25,6 +32,11 @@ inline Matrix matrix(const Tensor& tensor) {
 template <class T>
 T* pointer(const Tensor& tensor) {
   return reinterpret_cast<T*>(address(tensor));
+}
+// Null for an absent operand.
+template <class T>
+T* optional_pointer(const Tensor& tensor) {
+  return tensor.present() ? pointer<T>(tensor) : nullptr;
 }
 
 }  // namespace tamis::cuda

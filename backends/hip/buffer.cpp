@@ -9,7 +9,7 @@ namespace tamis::hip {
 HipBuffer::~HipBuffer() {
   // hipFree waits until the device is done with the memory. Errors of a lost device have been reported.
   (void)hipSetDevice(device_);
-  (void)hipFree(memory_);
+  (void)hipFree(device_address());
 }
 
 std::int64_t free_device_bytes() {

@@ -3,21 +3,17 @@
 
 #include <memory>
 
+#include "backends/gpu/queue.h"
 #include "backends/hip/error.h"
-#include "core/backend/backend_api.h"
 
 namespace tamis::hip {
 
-class HipBuffer final : public Buffer {
+class HipBuffer final : public gpu::GpuBuffer {
  public:
-  HipBuffer(std::int64_t bytes, std::byte* memory, int device)
-      : Buffer(bytes), memory_(memory), device_(device) {}
+  HipBuffer(std::int64_t bytes, std::byte* memory, int device) : GpuBuffer(bytes, memory), device_(device) {}
   ~HipBuffer() override;
-  std::byte* host() override { return nullptr; }
-  std::byte* device_address() const { return memory_; }
 
  private:
-  std::byte* memory_;
   int device_;
 };
 

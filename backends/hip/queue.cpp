@@ -21,7 +21,7 @@ class HipEvent final : public Event {
 
 Result<std::unique_ptr<HipQueue>> HipQueue::create(int device) {
   std::unique_ptr<HipQueue> queue(new HipQueue(device));
-  TAMIS_RETURN_IF_ERROR(queue->enter());
+  TAMIS_RETURN_IF_ERROR(queue->activate());
   TAMIS_RETURN_IF_ERROR(queue->staging_.allocate());
   const hipError_t error = hipStreamCreateWithFlags(&queue->stream_, hipStreamNonBlocking);
   TAMIS_RETURN_IF_ERROR(to_status(error, "hipStreamCreateWithFlags"));
@@ -35,7 +35,16 @@ HipQueue::~HipQueue() {
   (void)hipStreamDestroy(stream_);
 }
 
-Status HipQueue::enter() { return to_status(hipSetDevice(device_), "hipSetDevice"); }
+Status HipQueue::activate() { return to_status(hipSetDevice(device_), "hipSetDevice"); }
+
+Result<gpu::Stream> HipQueue::enter() {
+  TAMIS_RETURN_IF_ERROR(activate());
+  return static_cast<gpu::Stream>(stream_);
+}
+
+Status HipQueue::submitted(gpu::Error error, const char* what) {
+  return submitted(static_cast<hipError_t>(error), what);
+}
 
 Status HipQueue::submitted(hipError_t error, const char* what) {
   TAMIS_RETURN_IF_ERROR(to_status(error, what));
@@ -52,7 +61,7 @@ Status HipQueue::upload(Buffer& dst, std::int64_t offset, std::span<const std::b
   TAMIS_ASSIGN_OR_RETURN(std::byte * to, range("upload", dst, offset, bytes));
   if (src.empty()) return {};
   if (capturing_) return invalid_argument(TAMIS_HIP_BACKEND ": upload: not while capturing");
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   if (bytes <= Staging::kBytes) {
     std::byte* staged = staging_.take(bytes);
     if (staged == nullptr) {
@@ -73,7 +82,7 @@ Status HipQueue::download(std::span<std::byte> dst, Buffer& src, std::int64_t of
                          range("download", src, offset, static_cast<std::int64_t>(dst.size())));
   if (dst.empty()) return {};
   if (capturing_) return invalid_argument(TAMIS_HIP_BACKEND ": download: not while capturing");
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   return submitted(hipMemcpyAsync(dst.data(), from, dst.size(), hipMemcpyDeviceToHost, stream_), "download");
 }
 
@@ -82,7 +91,7 @@ Status HipQueue::copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::in
   TAMIS_ASSIGN_OR_RETURN(std::byte * to, range("copy: destination", dst, dst_offset, bytes));
   TAMIS_ASSIGN_OR_RETURN(const std::byte* from, range("copy: source", src, src_offset, bytes));
   if (bytes == 0) return {};
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   const auto size = static_cast<std::size_t>(bytes);
   return submitted(hipMemcpyAsync(to, from, size, hipMemcpyDeviceToDevice, stream_), "copy");
 }
@@ -90,12 +99,12 @@ Status HipQueue::copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::in
 Status HipQueue::fill(Buffer& dst, std::int64_t offset, std::int64_t bytes, std::uint8_t value) {
   TAMIS_ASSIGN_OR_RETURN(std::byte * to, range("fill", dst, offset, bytes));
   if (bytes == 0) return {};
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   return submitted(hipMemsetAsync(to, value, static_cast<std::size_t>(bytes), stream_), "fill");
 }
 
 Result<std::unique_ptr<Event>> HipQueue::record_event() {
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   hipEvent_t event = nullptr;
   TAMIS_RETURN_IF_ERROR(to_status(hipEventCreate(&event), "hipEventCreate"));
   auto recorded = std::make_unique<HipEvent>(event);
@@ -104,7 +113,7 @@ Result<std::unique_ptr<Event>> HipQueue::record_event() {
 }
 
 Status HipQueue::wait_event(Event& event) {
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   return to_status(hipStreamWaitEvent(stream_, static_cast<HipEvent&>(event).get(), 0), "hipStreamWaitEvent");
 }
 
@@ -124,13 +133,13 @@ Status HipQueue::wait() {
 }
 
 Status HipQueue::sync() {
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   return wait();
 }
 
 Status HipQueue::begin_capture() {
   if (capturing_) return invalid_argument(TAMIS_HIP_BACKEND ": begin_capture: already capturing");
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   const hipError_t error = hipStreamBeginCapture(stream_, hipStreamCaptureModeThreadLocal);
   TAMIS_RETURN_IF_ERROR(to_status(error, "hipStreamBeginCapture"));
   capturing_ = true;
@@ -141,7 +150,7 @@ Status HipQueue::begin_capture() {
 Result<std::unique_ptr<Capture>> HipQueue::end_capture() {
   if (!capturing_) return invalid_argument(TAMIS_HIP_BACKEND ": end_capture: not capturing");
   capturing_ = false;
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   hipGraph_t graph = nullptr;
   TAMIS_RETURN_IF_ERROR(to_status(hipStreamEndCapture(stream_, &graph), "hipStreamEndCapture"));
   TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<HipCapture> capture,
@@ -151,7 +160,7 @@ Result<std::unique_ptr<Capture>> HipQueue::end_capture() {
 }
 
 Status HipQueue::replay(Capture& capture) {
-  TAMIS_RETURN_IF_ERROR(enter());
+  TAMIS_RETURN_IF_ERROR(activate());
   auto& graph = static_cast<HipCapture&>(capture);
   TAMIS_RETURN_IF_ERROR(graph.launch(stream_));
   log().note_all(graph.launches());

@@ -6,12 +6,13 @@
 #include <memory>
 #include <vector>
 
+#include "backends/gpu/queue.h"
 #include "backends/hip/capture.h"
 #include "backends/hip/staging.h"
 
 namespace tamis::hip {
 
-class HipQueue final : public Queue {
+class HipQueue final : public gpu::GpuQueue {
  public:
   static Result<std::unique_ptr<HipQueue>> create(int device);
   ~HipQueue() override;
@@ -29,14 +30,14 @@ class HipQueue final : public Queue {
   Result<std::unique_ptr<Capture>> end_capture() override;
   Status replay(Capture& capture) override;
 
-  hipStream_t stream() const { return stream_; }
-  // Makes this queue's device the calling thread's; before every launch.
-  Status enter();
-  // After every launch: its error, or a note of it.
-  Status submitted(hipError_t error, const char* what);
+  Result<gpu::Stream> enter() override;
+  Status submitted(gpu::Error error, const char* what) override;
 
  private:
   explicit HipQueue(int device) : device_(device) {}
+  // Makes this queue's device the calling thread's.
+  Status activate();
+  Status submitted(hipError_t error, const char* what);
   // Waits and clears what waiting makes obsolete: the log and the staging memory.
   Status wait();
 

@@ -52,6 +52,7 @@ class Capture {
 class Queue {
  public:
   virtual ~Queue() = default;
+  // `src` is the caller's again when this returns; the copy may still be under way.
   virtual Status upload(Buffer& dst, std::int64_t offset, std::span<const std::byte> src) = 0;
   virtual Status download(std::span<std::byte> dst, Buffer& src, std::int64_t offset) = 0;
   virtual Status copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::int64_t src_offset,

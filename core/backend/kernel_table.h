@@ -51,7 +51,8 @@ struct KernelRow {
   Numerics numerics = {};
   Reason (*accepts)(const DeviceInfo&, const OpCall&) = nullptr;  // hard: it could not run, or would be wrong
   Reason (*prefers)(const DeviceInfo&, const OpCall&) = nullptr;  // soft; null = always preferred
-  Layout (*weight_layout)(const DeviceInfo&, const OpCall&) = nullptr;  // null = as stored
+  // Of weight operand `operand`; null = all as stored.
+  Layout (*weight_layout)(const DeviceInfo&, const OpCall&, std::size_t operand) = nullptr;
   Status (*pack)(const Weight& stored, Layout layout, std::span<std::byte> out) = nullptr;
   std::int64_t (*workspace)(const DeviceInfo&, const OpCall&) = nullptr;   // bytes; null = none
   std::int64_t (*step_bytes)(const DeviceInfo&, const OpCall&) = nullptr;  // bytes; null = none

@@ -55,13 +55,10 @@ Reason accept_row_scales(const Tensor& weight) {
   return accept();
 }
 
-Layout row_scales_layout(const DeviceInfo&, const OpCall& call) {
-  for (std::size_t i = 0; i < call.operands.size(); ++i) {
-    const TensorDesc& desc = call.operands[i].desc;
-    if (call.op->operands[i].role == Role::kWeight && desc.rank >= 2 && desc.dtype == DType::kE4M3)
-      return {kRowScalesLayout, row_scales_shape(desc).bytes()};
-  }
-  return {};
+Layout row_scales_layout(const DeviceInfo&, const OpCall& call, std::size_t operand) {
+  const TensorDesc& desc = call.operands[operand].desc;
+  if (desc.rank < 2 || desc.dtype != DType::kE4M3) return {};
+  return {kRowScalesLayout, row_scales_shape(desc).bytes()};
 }
 
 Status pack_row_scales(const Weight& stored, Layout layout, std::span<std::byte> out) {

@@ -34,7 +34,7 @@ RowScalesShape row_scales_shape(const TensorDesc& weight);
 Reason accept_row_scales(const Tensor& weight);
 
 // KernelRow::weight_layout of a row whose e4m3 weights (operands of rank >= 2) are all in this layout.
-Layout row_scales_layout(const DeviceInfo& device, const OpCall& call);
+Layout row_scales_layout(const DeviceInfo& device, const OpCall& call, std::size_t operand);
 
 // KernelRow::pack. `stored` lies in host memory.
 Status pack_row_scales(const Weight& stored, Layout layout, std::span<std::byte> out);

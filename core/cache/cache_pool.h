@@ -23,6 +23,10 @@ class CachePool {
   static Result<std::unique_ptr<CachePool>> create(const ModelConfig& config, const Precision& precision,
                                                    std::int64_t n_tokens, bool with_mtp, Device& device);
 
+  // What create() would allocate.
+  static std::int64_t bytes_for(const ModelConfig& config, const Precision& precision, std::int64_t n_tokens,
+                                bool with_mtp);
+
   static std::int64_t pages_for(std::int64_t n_tokens) { return (n_tokens + kPageSize - 1) / kPageSize; }
   std::int64_t n_pages() const { return n_pages_; }
   std::int64_t free_pages() const { return static_cast<std::int64_t>(free_.size()); }

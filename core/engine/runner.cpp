@@ -1,11 +1,13 @@
 // Loading, plans and sequences. Step inputs and results are in runner_step.cpp.
 #include "core/engine/runner.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
 #include <fmt/ranges.h>
 
+#include "core/engine/memory_need.h"
 #include "core/policy/capability.h"
 
 namespace tamis {
@@ -77,28 +79,46 @@ Status Runner::allocate(const LoadProgress& progress) {
   TAMIS_ASSIGN_OR_RETURN(queue_, device_->create_queue());
   TAMIS_ASSIGN_OR_RETURN(host_queue_, host_->create_queue());
   const bool mtp = options_.mtp && weight_set_.has_mtp;
+  TAMIS_RETURN_IF_ERROR(check_memory_need());
   TAMIS_ASSIGN_OR_RETURN(
       cache_, CachePool::create(config_, options_.precision, options_.cache_tokens, mtp, *device_));
   TAMIS_ASSIGN_OR_RETURN(weights_, WeightStore::load(weight_set_, *checkpoint_, *device_, *host_, progress));
   target_.weights = &weights_->weights();
-  TAMIS_RETURN_IF_ERROR(make_weights_resident());
+  TAMIS_RETURN_IF_ERROR(make_weights_resident(progress));
   return make_inputs();
+}
+
+// Before the first allocation, so that a model that does not fit says what it lacks, not where it stopped.
+// Step inputs, some tens of KB, are not counted.
+Status Runner::check_memory_need() const {
+  MemoryNeed need;
+  const bool mtp = options_.mtp && weight_set_.has_mtp;
+  need.cache = CachePool::bytes_for(config_, options_.precision, options_.cache_tokens, mtp);
+  const std::int64_t longest = std::min(options_.cache_tokens, config_.max_positions);
+  for (std::int64_t tokens : {std::int64_t{1}, std::min(options_.max_batch_tokens, longest)}) {
+    TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan,
+                           make_plan(key_for_shapes({{tokens, longest}}), true));
+    need.add(*plan, *device_);
+  }
+  return check_memory(need, options_.cache_tokens, *device_);
 }
 
 // Now, so that loading takes its time here and not at the first tokens. What decode asks for comes first: it
 // reads every weight for a few tokens, so its layouts matter most.
-Status Runner::make_weights_resident() {
+Status Runner::make_weights_resident(const LoadProgress& progress) {
   for (std::int64_t tokens : {std::int64_t{1}, options_.max_batch_tokens}) {
     TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, make_plan(key_for_shapes({{tokens, tokens}})));
-    TAMIS_RETURN_IF_ERROR(weights_->make_resident(*plan).status());
+    TAMIS_RETURN_IF_ERROR(weights_->make_resident(*plan, progress).status());
   }
   return {};
 }
 
-Result<std::unique_ptr<Plan>> Runner::make_plan(const StepKey& key) const {
+Result<std::unique_ptr<Plan>> Runner::make_plan(const StepKey& key, bool quiet) const {
   TAMIS_ASSIGN_OR_RETURN(const Graph graph,
                          build_step_graph(config_, weight_set_, {key, options_.precision, n_pages_}));
-  return Plan::create(graph, target_, options_.plan);
+  PlanOptions options = options_.plan;
+  options.log_fallbacks = !quiet;
+  return Plan::create(graph, target_, options);
 }
 
 Result<Plan*> Runner::plan(const StepKey& key) {

@@ -139,9 +139,10 @@ class Runner {
   Status find_devices();
   Status allocate(const LoadProgress& progress);
   Status make_inputs();
-  Status make_weights_resident();
+  Status check_memory_need() const;
+  Status make_weights_resident(const LoadProgress& progress);
   Status check_items(const std::vector<StepItem>& items, const StepOptions& options) const;
-  Result<std::unique_ptr<Plan>> make_plan(const StepKey& key) const;
+  Result<std::unique_ptr<Plan>> make_plan(const StepKey& key, bool quiet = false) const;
   Status bind(Plan& plan);
   StepKey key_for(const std::vector<StepItem>& items, const StepOptions& options) const;
   Status reserve(const std::vector<StepItem>& items);

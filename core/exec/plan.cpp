@@ -92,7 +92,7 @@ void Plan::note_fallback(const PlannedNode& planned, const std::string& reason) 
   std::string line =
       fmt::format("{}: {}: {}", planned.node->op->name, fallback_name(planned.fallback), reason);
   if (std::find(stats_.fallbacks.begin(), stats_.fallbacks.end(), line) != stats_.fallbacks.end()) return;
-  log(LogLevel::kWarn, "fallback: {}", line);
+  if (options_.log_fallbacks) log(LogLevel::kWarn, "fallback: {}", line);
   stats_.fallbacks.push_back(std::move(line));
 }
 

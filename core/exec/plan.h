@@ -30,6 +30,7 @@ struct PlanOptions {
   std::set<std::string> on_host;
   Invariance invariance = Invariance::kRun;
   bool strict = false;
+  bool log_fallbacks = true;  // off for a plan that will not run
 };
 
 // The devices of a plan. `host` runs fallback nodes; it is the device itself on the CPU.

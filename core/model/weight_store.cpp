@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include "core/numeric/float16.h"
 
@@ -40,6 +41,7 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(const WeightSet& set, Che
     if (progress) progress(done, total);
   }
   store->by_name_ = store->host_by_name_;
+  TAMIS_RETURN_IF_ERROR(store->queue_->sync().with_context("weights"));
   return store;
 }
 
@@ -62,7 +64,6 @@ Result<BufferRange> WeightStore::upload(std::span<const std::byte> bytes) {
   TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer,
                          device_.alloc(static_cast<std::int64_t>(bytes.size())));
   TAMIS_RETURN_IF_ERROR(queue_->upload(*buffer, 0, bytes));
-  TAMIS_RETURN_IF_ERROR(queue_->sync());
   owned_bytes_ += static_cast<std::int64_t>(bytes.size());
   buffers_.push_back(std::move(buffer));
   return BufferRange{buffers_.back().get(), 0};
@@ -187,29 +188,51 @@ Status WeightStore::pack(const std::string& name, const KernelRow& row, const La
   return {};
 }
 
-Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call) {
-  const Layout layout = row.weight_layout != nullptr ? row.weight_layout(device_.info(), call) : Layout{};
+Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call,
+                                         std::size_t operand) {
+  const Layout layout =
+      row.weight_layout != nullptr ? row.weight_layout(device_.info(), call, operand) : Layout{};
   const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
   return as_stored ? place_stored(name) : pack(name, row, layout);
 }
 
-Result<bool> WeightStore::make_resident(const Plan& plan) {
-  bool changed = false;
+std::vector<PlannedWeight> device_weights(const Plan& plan) {
+  std::vector<PlannedWeight> weights;
+  std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < plan.nodes().size(); ++i) {
     const PlannedNode& planned = plan.nodes()[i];
     if (planned.on_host) continue;
     const Node& node = *planned.node;
     for (std::size_t o = 0; o < node.operands.size(); ++o) {
       if (node.operands[o] < 0 || node.op->operands[o].role != Role::kWeight) continue;
-      const std::string& name = plan.graph().storage(plan.graph().value(node.operands[o]).storage).name;
-      if (specs_.count(name) == 0 || by_name_.at(name)->resident) continue;
-      const PlanCall call = plan.unbound_call(i);
-      changed = true;
-      TAMIS_RETURN_IF_ERROR(
-          make_weight_resident(name, *planned.choice.row, call.call).with_context("weight " + name));
+      const auto& value = plan.graph().value(node.operands[o]);
+      const std::string& name = plan.graph().storage(value.storage).name;
+      if (value.desc.rank < 2 || !seen.insert(name).second) continue;
+      weights.push_back({name, i, o, static_cast<std::int64_t>(weight_bytes(value.desc))});
     }
   }
-  return changed;
+  return weights;
+}
+
+Result<bool> WeightStore::make_resident(const Plan& plan, const LoadProgress& progress) {
+  const std::vector<PlannedWeight> wanted = device_weights(plan);
+  std::int64_t total = 0, done = 0;
+  const auto is_missing = [&](const PlannedWeight& weight) {
+    const auto it = by_name_.find(weight.name);
+    return it != by_name_.end() && specs_.count(weight.name) != 0 && !it->second->resident;
+  };
+  for (const PlannedWeight& weight : wanted) total += is_missing(weight) ? weight.bytes : 0;
+  for (const PlannedWeight& weight : wanted) {
+    if (!is_missing(weight)) continue;
+    const PlanCall call = plan.unbound_call(weight.node);
+    TAMIS_RETURN_IF_ERROR(
+        make_weight_resident(weight.name, *plan.nodes()[weight.node].choice.row, call.call, weight.operand)
+            .with_context("weight " + weight.name));
+    done += weight.bytes;
+    if (progress) progress(done, total);
+  }
+  if (done > 0) TAMIS_RETURN_IF_ERROR(queue_->sync().with_context("weights"));
+  return done > 0;
 }
 
 void WeightStore::bind(Bindings& bindings) const {

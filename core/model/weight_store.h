@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -14,6 +15,17 @@
 namespace tamis {
 
 using LoadProgress = std::function<void(std::int64_t done_bytes, std::int64_t total_bytes)>;
+
+// A weight of rank >= 2 that a row of the plan reads on the device, and its bytes as stored; a packed layout
+// takes up to 1.05 times as much.
+struct PlannedWeight {
+  std::string name;
+  std::size_t node = 0;     // the first that reads it
+  std::size_t operand = 0;  // of that node
+  std::int64_t bytes = 0;
+};
+// Each once, in the plan's order.
+std::vector<PlannedWeight> device_weights(const Plan& plan);
 
 class WeightStore {
  public:
@@ -27,7 +39,7 @@ class WeightStore {
   // layout; the planner shows the weight as it is to later rows, which take it or say "weight is packed as
   // X". True if something became resident: plan again then, since rows of this very plan may have wished for
   // different layouts of one weight.
-  Result<bool> make_resident(const Plan& plan);
+  Result<bool> make_resident(const Plan& plan, const LoadProgress& progress = {});
 
   // Adds the weights to a plan's bindings.
   void bind(Bindings& bindings) const;
@@ -54,7 +66,8 @@ class WeightStore {
   Result<Stored> device_tensor(const std::string& name);
   Result<BufferRange> map(std::span<const std::byte> bytes, std::size_t alignment);
   Result<BufferRange> upload(std::span<const std::byte> bytes);
-  Status make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call);
+  Status make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call,
+                              std::size_t operand);
   Status place_stored(const std::string& name);
   Status pack(const std::string& name, const KernelRow& row, const Layout& layout);
   static WeightPiece make_piece(const WeightPart& part, DType dtype, const Stored& source);

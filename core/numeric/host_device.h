@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #if defined(__CUDACC__) || defined(__HIPCC__)
-#define TAMIS_HD __host__ __device__ __forceinline__
+#define TAMIS_HD __host__ __device__ inline __attribute__((always_inline))
 #else
 #define TAMIS_HD inline
 #endif
@@ -13,7 +13,7 @@
 namespace tamis::numeric {
 
 TAMIS_HD std::uint32_t float_bits(float value) {
-#if defined(__CUDA_ARCH__) || defined(__HIP_DEVICE_COMPILE__)
+#if defined(__CUDA_ARCH__)
   return __float_as_uint(value);
 #else
   std::uint32_t bits;
@@ -23,7 +23,7 @@ TAMIS_HD std::uint32_t float_bits(float value) {
 }
 
 TAMIS_HD float bits_float(std::uint32_t bits) {
-#if defined(__CUDA_ARCH__) || defined(__HIP_DEVICE_COMPILE__)
+#if defined(__CUDA_ARCH__)
   return __uint_as_float(bits);
 #else
   float value;

@@ -39,6 +39,16 @@ Case per_head_pieces(bool kn) {
   return c;
 }
 
+// More pieces than a kernel argument lists, which end within heads.
+Case many_pieces(bool kn) {
+  const Shape s = kn ? Shape{3, 14, 48, 10} : Shape{3, 14, 10, 48};
+  Case c = with(s, DType::kF32, DType::kE4M3, {kn, ActQuant::kNone, DType::kF32});
+  c.name = kn ? "many_pieces_kn" : "many_pieces_nk";
+  c.operands[1].piece_rows.assign(32, 21);
+  c.operands[1].first_row = 120;
+  return c;
+}
+
 }  // namespace
 
 CaseList cases_batched_linear() {
@@ -58,6 +68,7 @@ CaseList cases_batched_linear() {
     }
     list.push_back(with({1, 16, 128, 64}, DType::kBF16, DType::kE4M3, {kn, ActQuant::kNone, DType::kF32}));
     list.push_back(per_head_pieces(kn));
+    list.push_back(many_pieces(kn));
     // Sums of multiples of 1/64 are exact in fp32: equality, in any order of summation.
     const Shape s{9, 3, 88, 29};
     Case exact = with(s, DType::kF32, DType::kF32, {kn, ActQuant::kNone, DType::kF32});

@@ -28,6 +28,7 @@ CaseList cases_hadamard() {
     list.push_back(
         with(fmt::format("width_{}", d), {.desc = {DType::kF32, {3, 2, d}}, .fill = fill_normal()}));
   }
+  list.push_back(with("wider_than_local_memory", {.desc = {DType::kF32, {2, 16384}}, .fill = fill_normal()}));
   list.push_back(with("one_token", {.desc = {DType::kBF16, {1, 128}}, .fill = fill_normal()}));
   list.push_back(with("many_tokens", strided_operand(DType::kF32, {300, 4, 16}, fill_normal())));
   list.push_back(with("outlier", {.desc = {DType::kF32, {2, 128}},

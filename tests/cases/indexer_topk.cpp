@@ -220,6 +220,9 @@ void add_traps(CaseList& list) {
   s.max_keys = 120;
   list.push_back(exact("max_keys_cuts", s, 60));
   list.push_back(exact("fewer_than_k_everywhere", s, 2048));
+  // Rows that stream the keys keep the best of two chunks, full of ties.
+  const IndexerShape long_rows = with_format({.tokens = 2, .heads = 2, .dim = 4, .keys = 33500}, false);
+  list.push_back(exact("long_rows", long_rows, 700));
 }
 
 // DeepSeek-V3.2: every query chooses 2048 of 64K keys.

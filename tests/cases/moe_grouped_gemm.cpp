@@ -87,6 +87,13 @@ void add_edges(CaseList& list) {
   pieces.operands[kWeight].first_row = 100;
   pieces.operands[kWeight].first_col = 60;
   list.push_back(std::move(pieces));
+  // Gate and up of every expert in tensors of their own: more pieces than a kernel argument lists.
+  Shape wide{43, 12, 16, {}};
+  for (int e = 0; e <= 40; ++e) wide.offsets.push_back(e + (e > 7 ? 3 : 0));
+  Case many = gemm_case("many_pieces", wide, DType::kF32, DType::kE4M3, {});
+  many.operands[kWeight].piece_rows.assign(80, 6);
+  many.operands[kWeight].first_row = 125;
+  list.push_back(std::move(many));
   // Nothing outside y may be written, and the rows that the clamped offsets name are computed.
   list.push_back(
       gemm_case("offsets_past_the_end", {7, 10, 16, {0, 3, 2147483647.0}}, DType::kF32, DType::kF32, {}));

@@ -77,6 +77,8 @@ void add_sizes(CaseList& list) {
   list.push_back(route_case("no_norm",
                             {.topk = 6, .n_group = 8, .topk_group = 3, .norm_topk = false, .scale = 16.0f},
                             {logits(7, 160), bias(160)}));
+  list.push_back(
+      route_case("many_experts", {.topk = 5, .n_group = 3, .topk_group = 2}, {logits(3, 9000), bias(9000)}));
   list.push_back(route_case("one_expert", {.topk = 1}, {logits(3, 1), bias(1)}));
   list.push_back(
       route_case("topk_is_all", {.topk = 12, .n_group = 4, .topk_group = 4}, {logits(3, 12), bias(12)}));

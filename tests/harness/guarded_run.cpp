@@ -109,9 +109,6 @@ Status GuardedRun::make_scratch(const KernelRow& row) {
 }
 
 Status GuardedRun::prepare(const KernelRow& row) {
-  Layout layout;
-  if (row.weight_layout != nullptr) layout = row.weight_layout(device_.info(), host_.call(op_, case_));
-  const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
   TAMIS_ASSIGN_OR_RETURN(queue_, device_.create_queue());
   operands_ = host_.operands;
   memory_.resize(operands_.size());
@@ -119,6 +116,9 @@ Status GuardedRun::prepare(const KernelRow& row) {
     Tensor& tensor = operands_[i];
     if (!tensor.present()) continue;
     if (tensor.weight != nullptr) {
+      Layout layout;
+      if (row.weight_layout != nullptr) layout = row.weight_layout(device_.info(), host_.call(op_, case_), i);
+      const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
       TAMIS_RETURN_IF_ERROR(as_stored ? upload_weight(i) : pack_weight(i, row, layout));
       continue;
     }

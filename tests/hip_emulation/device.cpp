@@ -88,7 +88,7 @@ hipError_t hipGetDeviceProperties(hipDeviceProp_t* properties, int device) {
                 wave == 32 ? "gfx1030" : "gfx906:sramecc+:xnack-");
   properties->totalGlobalMem = hip_emulation::kDeviceBytes;
   properties->sharedMemPerBlock = hip_emulation::kLocalMemoryBytes;
-  properties->multiProcessorCount = 1;
+  properties->multiProcessorCount = 16;  // rows cut their work by it
   properties->warpSize = wave;
   properties->maxThreadsPerBlock = static_cast<int>(hip_emulation::kMaxBlockThreads);
   return hipSuccess;

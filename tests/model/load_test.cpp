@@ -34,6 +34,19 @@ TEST(Load, KeepsWeightsInTheMappedFile) {
   EXPECT_LT(owned, 0.05);
 }
 
+// Before anything is allocated: the parts add up to more than there is.
+TEST(Load, SaysWhatAModelNeedsThatDoesNotFit) {
+  const ModelSetup setup = tiny_setup({}, 1 << 30);
+  const Result<std::unique_ptr<Runner>> runner =
+      Runner::create(must(load_config(setup.folder)), must(Checkpoint::open(setup.folder)), setup.options);
+  ASSERT_FALSE(runner.ok());
+  EXPECT_EQ(runner.status().code(), StatusCode::kOutOfMemory);
+  for (const char* part :
+       {"needs ", "weights 0.00", "cache of 1073741824 tokens", "activations", "has ", "GB free"}) {
+    EXPECT_NE(runner.status().message().find(part), std::string::npos) << runner.status().message();
+  }
+}
+
 // Full width, one layer: 4 tokens of a graph with DeepSeek-V3.2's own sizes. Filling 5 GB with random numbers
 // takes a minute, so it runs by hand.
 TEST(RandomModel, DISABLED_FullWidthLayerIsFinite) {

@@ -75,9 +75,16 @@ TokenRows Expected::rows(const std::string& name) const {
   return rows;
 }
 
+std::string& tested_device() {
+  static std::string device = "cpu";
+  return device;
+}
+
 std::unique_ptr<Runner> open_runner(const ModelSetup& setup) {
+  RunnerOptions options = setup.options;
+  if (options.device == RunnerOptions().device) options.device = tested_device();
   return must(Runner::create(must(load_config(setup.folder, setup.config)),
-                             must(Checkpoint::open(setup.folder)), setup.options));
+                             must(Checkpoint::open(setup.folder)), options));
 }
 
 Repro::Repro(ModelSetup setup, TokenRows ids, std::vector<std::int64_t> chunks)

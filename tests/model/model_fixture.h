@@ -36,6 +36,9 @@ class Expected {
   SafetensorsFile file_;
 };
 
+// Where open_runner() puts a model whose setup names no device: "cpu", or what the command line says.
+std::string& tested_device();
+
 struct ModelSetup {
   std::string folder;
   RunnerOptions options;
