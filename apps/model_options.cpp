@@ -199,6 +199,12 @@ Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Default
     TAMIS_ASSIGN_OR_RETURN(config, load_config(folder, config_options));
     TAMIS_ASSIGN_OR_RETURN(checkpoint, Checkpoint::open(folder));
   }
+  return make_runner(std::move(config), std::move(checkpoint), options, defaults, size);
+}
+
+Result<std::unique_ptr<Runner>> make_runner(ModelConfig config, std::unique_ptr<Checkpoint> checkpoint,
+                                            const ModelOptions& options, Defaults defaults,
+                                            const RunSize& size) {
   TAMIS_ASSIGN_OR_RETURN(const RunnerOptions runner, make_runner_options(options, defaults, config, size));
   return Runner::create(std::move(config), std::move(checkpoint), runner, progress_bar());
 }

@@ -59,6 +59,10 @@ Result<RunnerOptions> make_runner_options(const ModelOptions& options, Defaults 
 // a while.
 Result<std::unique_ptr<Runner>> load_runner(const ModelOptions& options, Defaults defaults,
                                             const RunSize& size);
+// The same for a model that is not named on the command line.
+Result<std::unique_ptr<Runner>> make_runner(ModelConfig config, std::unique_ptr<Checkpoint> checkpoint,
+                                            const ModelOptions& options, Defaults defaults,
+                                            const RunSize& size);
 // The folder of the model, for its tokenizer; an error under --random.
 Result<std::string> model_folder(const ModelOptions& options);
 

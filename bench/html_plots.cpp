@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "bench/formats.h"
+#include "tests/harness/html.h"
 
 namespace tamis::bench {
 namespace {
@@ -135,20 +136,7 @@ std::string pair_of_bars(const Comparison& line, double y) {
 
 }  // namespace
 
-std::string escape_html(const std::string& text) {
-  std::string safe;
-  for (char c : text) {
-    switch (c) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      case '\'': safe += "&#39;"; break;
-      default: safe += c;
-    }
-  }
-  return safe;
-}
+std::string escape_html(const std::string& text) { return harness::escape_html(text); }
 
 std::string file_class(std::size_t file) { return fmt::format("f{}", file % kFileClasses); }
 

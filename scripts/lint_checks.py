@@ -35,9 +35,9 @@ sstream stack stdexcept stop_token streambuf string string_view system_error thr
 typeinfo unordered_map unordered_set utility valarray variant vector version
 """.split())
 POSIX_HEADERS = set("""
-arpa/inet.h dirent.h dlfcn.h fcntl.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h sched.h signal.h sys/epoll.h
-sys/mman.h sys/prctl.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h sys/sysinfo.h sys/time.h sys/types.h
-sys/uio.h sys/un.h sys/wait.h termios.h unistd.h
+arpa/inet.h dirent.h dlfcn.h fcntl.h fnmatch.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h sched.h signal.h
+sys/epoll.h sys/mman.h sys/prctl.h sys/resource.h sys/socket.h sys/stat.h sys/syscall.h sys/sysinfo.h sys/time.h
+sys/types.h sys/uio.h sys/un.h sys/wait.h termios.h unistd.h
 """.split())
 # What a GPU compiler has too.
 NUMERIC_HEADERS = {"cfloat", "climits", "cmath", "cstddef", "cstdint", "cstring", "limits", "type_traits", "bit"}
@@ -99,6 +99,7 @@ def make_rooms():
         Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
         Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),
         Room(r"apps/bench(_\w+)?\.(cpp|h)$", r"core/.*|apps/.*|bench/.*", LIBRARIES + r"|CLI/.*"),
+        Room(r"apps/parity_op\.cpp$", r"core/.*|apps/.*|tests/parity/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"apps/", r"core/.*|apps/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"bench/", r"core/.*|bench/.*|tests/(cases|harness)/.*", LIBRARIES + r"|CLI/.*"),
         # Plug-ins built outside the tree, which add to the CPU backend.

@@ -246,13 +246,41 @@ answers "$paris" "${null[@]}" run -p "$question" --temperature 0 --device null
 check 1 "^tamis: no kernel takes embed" "${null[@]}" run -p x --strict --device null
 check 0 "no fallbacks$" "$tamis" run -p x -n 1 --strict
 
-# ---- parity of whole models
+# ---- parity of kernel rows
+pass="^1 passed, 0 failed, 0 skipped$"
+check 0 "$pass" "$tamis" parity op --op topk_select --case 17 --seed 5 --device cpu
+check 0 "$pass" "$tamis" parity --op topk_select --case 17 --seed 5 --device cpu
+check 0 "1 cases, 1 with equal bits, 0 failed$" "$tamis" parity op --op topk_select --case 17 --device cpu --device cpu
+check 0 "passed, 0 failed" "$tamis" parity op --op rms_norm,argmax --device cpu --save "$folder/rows.safetensors" \
+  --html "$folder/rows.html" --json "$folder/rows.json"
+json 'j["failed"] == 0 and {c["op"] for c in j["cases"]} == {"rms_norm", "argmax"}' cat "$folder/rows.json"
+check 0 "</html>" cat "$folder/rows.html"
+check 0 " with equal bits, 0 failed$" "$tamis" parity op --op argmax --device cpu --against "$folder/rows.safetensors"
+refuses "made with --seed 1, found --seed 2" parity op --seed 2 --device cpu --against "$folder/rows.safetensors"
+refuses "seed: expected .* not outputs of parity op" parity op --device cpu \
+  --against "$model/model-00001-of-00002.safetensors"
+refuses "no op no_such_op" parity op --op no_such_op --device cpu
+refuses "nothing to compare" parity op --op rope --case no_such_case --device cpu
+refuses "expected one --device, found 0" parity op --save "$folder/x"
+refuses "no such folder" parity op --device cpu --expected "$folder/none"
+mkdir "$folder/expected"
+echo "argmax unsupported a reason" > "$folder/expected/cpu.txt"
+check 1 "argmax is unsupported \(a reason\), but cpu.argmax.portable takes .*: change the line" \
+  "$tamis" parity op --op argmax --device cpu --expected "$folder/expected"
+echo "argmax perhaps" > "$folder/expected/cpu.txt"
+refuses 'cpu.txt: line 1: expected "unsupported" or "fails"' parity op --op argmax --device cpu \
+  --expected "$folder/expected"
+
+# ---- parity of a layer and of whole models
 check 0 "no fallbacks$" "$tamis" parity model --save "$folder/trace.safetensors"
 check 0 "^agree$" "$tamis" parity model --against "$folder/trace.safetensors" --chunks 50,1,30
 check 1 "^DISAGREE$" "$tamis" parity model --against "$folder/trace.safetensors" --activations bf16
 json 'j["agree"] and len(j["hidden"]) == 5 and j["first_greedy_divergence"] == -1' \
   "$tamis" parity model --json --against "$folder/trace.safetensors"
 check 0 "^agree$" "${null[@]}" parity model --device null --device cpu
+check 0 "^one glm-5 layer of width 6144, 64 heads, a dense MLP of 12288, index_topk 4; " \
+  "$tamis" parity layer --config glm-5 --dense --tokens 6 --index-topk 4
+refuses "no-such: expected deepseek-v3, " parity layer --config no-such
 refuses "nothing to compare with" parity model
 refuses "compare two" parity model --device cpu --device cpu --against "$folder/trace.safetensors"
 refuses "tensor ids is missing: not a saved trace" parity model --against "$model/model-00001-of-00002.safetensors"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
+#include <map>
 
 namespace tamis {
 namespace {
@@ -44,19 +44,66 @@ std::vector<ChoiceDifference> compare_choices(const ModelTrace& a, const ModelTr
   return choices;
 }
 
-IndexDifference compare_indices(std::int64_t layer, const std::vector<std::int32_t>& a,
-                                const std::vector<std::int32_t>& b, std::size_t tokens) {
-  IndexDifference result{layer, 0, 0};
-  const std::size_t k = a.size() / tokens;
+// The keys that one trace selects for a token, with their scores, 0 without.
+using Selection = std::map<std::int32_t, double>;
+
+struct Selections {
+  const std::vector<std::int32_t>& keys;  // [T, k]
+  const std::vector<float>* scores;       // [T, k] or null
+
+  Selection token(std::size_t t, std::size_t k) const {
+    Selection selection;
+    for (std::size_t i = t * k; i < (t + 1) * k; ++i) {
+      if (keys[i] >= 0) selection[keys[i]] = scores != nullptr ? static_cast<double>((*scores)[i]) : 0.0;
+    }
+    return selection;
+  }
+};
+
+double worst_score(const Selection& selection) {
+  double worst = std::numeric_limits<double>::infinity();
+  for (const auto& [key, score] : selection) worst = std::min(worst, score);
+  return worst;
+}
+
+// Of one token: what only `a` selects, and what that says about the band.
+std::int64_t compare_selections(const Selection& a, const Selection& b, IndexDifference& result) {
+  std::int64_t only_a = 0;
+  const double threshold = worst_score(b);
+  for (const auto& [key, score] : a) {
+    const auto it = b.find(key);
+    if (it != b.end()) {
+      result.band = std::max(result.band, std::abs(score - it->second));
+      continue;
+    }
+    ++only_a;
+    result.beyond = std::max(result.beyond, score - threshold);
+  }
+  return only_a;
+}
+
+IndexDifference compare_indices(std::int64_t layer, const Selections& a, const Selections& b,
+                                std::size_t tokens) {
+  IndexDifference result;
+  result.layer = layer;
+  result.measured = a.scores != nullptr && b.scores != nullptr;
+  const std::size_t k = a.keys.size() / tokens;
   for (std::size_t t = 0; t < tokens; ++t) {
-    const auto begin = static_cast<std::ptrdiff_t>(t * k), end = static_cast<std::ptrdiff_t>((t + 1) * k);
-    const std::set<std::int32_t> of_b(b.begin() + begin, b.begin() + end);
-    const auto missing = std::count_if(a.begin() + begin, a.begin() + end,
-                                       [&](std::int32_t key) { return of_b.count(key) == 0; });
-    result.tokens += missing > 0 ? 1 : 0;
-    result.keys += missing;
+    const Selection of_a = a.token(t, k), of_b = b.token(t, k);
+    const auto same_key = [](const auto& x, const auto& y) { return x.first == y.first; };
+    if (std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), same_key)) continue;
+    ++result.tokens;
+    result.keys += compare_selections(of_a, of_b, result);
+    compare_selections(of_b, of_a, result);
   }
   return result;
+}
+
+// Scores that belong to the indices, or null.
+const std::vector<float>* scores_of(const ModelTrace& trace, std::int64_t layer) {
+  const auto it = trace.index_scores.find(layer);
+  return it != trace.index_scores.end() && it->second.size() == trace.indices.at(layer).size() ? &it->second
+                                                                                               : nullptr;
 }
 
 Status check_comparable(const ModelTrace& a, const ModelTrace& b) {
@@ -75,6 +122,14 @@ Status check_comparable(const ModelTrace& a, const ModelTrace& b) {
   return {};
 }
 
+std::string selection_text(const IndexDifference& d) {
+  std::string text = fmt::format("  selects {} other keys at {} tokens", d.keys, d.tokens);
+  if (d.measured)
+    text += fmt::format(": up to {:.3g} past the threshold, where scores differ by {:.3g}{}", d.beyond,
+                        d.band, d.explained() ? "" : ": more than rounding explains");
+  return text + "\n";
+}
+
 Json to_json(const FloatDifference& d) {
   return {{"max_abs", d.max_abs}, {"normalised", d.normalised}, {"worst_token", d.worst_token}};
 }
@@ -83,7 +138,9 @@ Json to_json(const FloatDifference& d) {
 
 bool TraceComparison::agree(double tolerance) const {
   return logits.normalised <= tolerance &&
-         std::all_of(choices.begin(), choices.end(), [](const ChoiceDifference& c) { return c.explained(); });
+         std::all_of(choices.begin(), choices.end(),
+                     [](const ChoiceDifference& c) { return c.explained(); }) &&
+         std::all_of(indices.begin(), indices.end(), [](const IndexDifference& d) { return d.explained(); });
 }
 
 std::int64_t TraceComparison::first_layer_over(double tolerance) const {
@@ -103,7 +160,8 @@ Result<TraceComparison> compare_traces(const ModelTrace& a, const ModelTrace& b)
   result.logits = difference(a.logits, b.logits, a.vocab);
   result.choices = compare_choices(a, b);
   for (const auto& [layer, indices] : a.indices)
-    result.indices.push_back(compare_indices(layer, indices, b.indices.at(layer), a.ids.size()));
+    result.indices.push_back(compare_indices(layer, {indices, scores_of(a, layer)},
+                                             {b.indices.at(layer), scores_of(b, layer)}, a.ids.size()));
   const std::size_t drawn = std::min(a.greedy.size(), b.greedy.size());
   result.greedy_tokens = static_cast<std::int64_t>(drawn);
   const auto parted = std::mismatch(a.greedy.begin(), a.greedy.begin() + static_cast<std::ptrdiff_t>(drawn),
@@ -125,8 +183,7 @@ std::string comparison_text(const TraceComparison& c, double tolerance) {
     const auto indices = std::find_if(c.indices.begin(), c.indices.end(), [i](const IndexDifference& d) {
       return d.layer == static_cast<std::int64_t>(i);
     });
-    if (indices != c.indices.end() && indices->keys > 0)
-      text += fmt::format("  selects {} other keys at {} tokens\n", indices->keys, indices->tokens);
+    if (indices != c.indices.end() && indices->keys > 0) text += selection_text(*indices);
   }
   line("logits", c.logits);
   for (const ChoiceDifference& choice : c.choices) {
@@ -149,7 +206,12 @@ Json comparison_json(const TraceComparison& c, double tolerance) {
   Json hidden = Json::array(), indices = Json::array(), choices = Json::array();
   for (const FloatDifference& d : c.hidden) hidden.push_back(to_json(d));
   for (const IndexDifference& d : c.indices)
-    indices.push_back({{"layer", d.layer}, {"tokens", d.tokens}, {"keys", d.keys}});
+    indices.push_back({{"layer", d.layer},
+                       {"tokens", d.tokens},
+                       {"keys", d.keys},
+                       {"band", d.measured ? Json(d.band) : Json()},
+                       {"beyond", d.measured ? Json(d.beyond) : Json()},
+                       {"explained", d.explained()}});
   for (const ChoiceDifference& d : c.choices) {
     choices.push_back({{"position", d.position},
                        {"a", d.token_a},

@@ -28,6 +28,12 @@ struct IndexDifference {
   std::int64_t layer = 0;
   std::int64_t tokens = 0;  // whose selected keys differ, as sets
   std::int64_t keys = 0;    // selected by a and not by b, over all tokens
+  // At those tokens. `band`: the largest difference between the two scores of a key that both select, which
+  // is what rounding moved. `beyond`: by how much a key that only one selects passes the other's worst score.
+  bool measured = false;  // both traces have scores
+  double band = 0, beyond = 0;
+  // A key may be moved by the band, and the threshold too. Equal scores select equal keys.
+  bool explained() const { return keys == 0 || !measured || (band > 0 && beyond <= 2 * band); }
 };
 
 struct TraceComparison {
@@ -39,8 +45,8 @@ struct TraceComparison {
   std::int64_t first_greedy_divergence = -1;  // among the drawn tokens; -1: none
   std::int64_t greedy_tokens = 0;
 
-  // Logits within the tolerance, and no choice that rounding does not explain. Drawn tokens may part after an
-  // explained one, so they do not decide.
+  // Logits within the tolerance, and no choice and no selection that rounding does not explain. Drawn tokens
+  // may part after an explained one, so they do not decide.
   bool agree(double tolerance) const;
   // First layer whose input exceeds the tolerance, -1: none. What broke lies in the layer before.
   std::int64_t first_layer_over(double tolerance) const;

@@ -10,7 +10,7 @@
 namespace tamis {
 namespace {
 
-constexpr std::string_view kHidden = "hidden_", kIndices = "indices_";
+constexpr std::string_view kHidden = "hidden_", kIndices = "indices_", kIndexScores = "index_scores_";
 
 void append_step(const StepResult& result, ModelTrace& trace) {
   trace.logits.insert(trace.logits.end(), result.logits.begin(), result.logits.end());
@@ -20,6 +20,10 @@ void append_step(const StepResult& result, ModelTrace& trace) {
   for (const auto& [layer, indices] : result.indices) {
     auto& all = trace.indices[layer];
     all.insert(all.end(), indices.begin(), indices.end());
+  }
+  for (const auto& [layer, scores] : result.index_scores) {
+    auto& all = trace.index_scores[layer];
+    all.insert(all.end(), scores.begin(), scores.end());
   }
 }
 
@@ -36,7 +40,7 @@ Status feed(Runner& runner, const TraceRequest& request, SequenceId sequence, Mo
     item.tokens.assign(request.ids.begin() + first, request.ids.begin() + first + n);
     item.logits = StepItem::Logits::kAll;
     StepOptions options;
-    options.all_hidden = true;
+    options.all_hidden = options.index_scores = true;
     TAMIS_ASSIGN_OR_RETURN(const StepResult result, runner.step({item}, options));
     append_step(result, trace);
     first += n;
@@ -109,6 +113,10 @@ Status load_layers(const SafetensorsFile& file, ModelTrace& trace) {
       TAMIS_RETURN_IF_ERROR(expect(file.path(), &stored, "indices", DType::kI32, rows));
       trace.indices[layer] = values_of<std::int32_t>(stored);
     }
+    if (const std::int64_t layer = numbered(stored.name, kIndexScores); layer >= 0) {
+      TAMIS_RETURN_IF_ERROR(expect(file.path(), &stored, "index_scores", DType::kF32, rows));
+      trace.index_scores[layer] = values_of<float>(stored);
+    }
   }
   for (auto& [layer, values] : hidden) {
     if (layer != static_cast<std::int64_t>(trace.hidden.size()) ||
@@ -148,6 +156,8 @@ Status save_model_trace(const std::string& path, const ModelTrace& trace) {
     tensors.push_back(tensor(fmt::format("{}{}", kHidden, i), DType::kF32, trace.hidden[i], rows));
   for (const auto& [layer, indices] : trace.indices)
     tensors.push_back(tensor(fmt::format("{}{}", kIndices, layer), DType::kI32, indices, rows));
+  for (const auto& [layer, scores] : trace.index_scores)
+    tensors.push_back(tensor(fmt::format("{}{}", kIndexScores, layer), DType::kF32, scores, rows));
   const std::vector<char> device(trace.device.begin(), trace.device.end());
   tensors.push_back(tensor("device", DType::kU8, device, 0));
   return write_safetensors(path, tensors);

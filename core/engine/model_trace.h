@@ -26,12 +26,13 @@ struct ModelTrace {
   std::vector<std::vector<float>>
       hidden;  // [layers + 1][T * width]: before layer i; the last after the final norm
   std::map<std::int64_t, std::vector<std::int32_t>> indices;  // per indexer layer [T, topk], -1 padded
+  std::map<std::int64_t, std::vector<float>> index_scores;    // of those keys
   std::vector<std::int32_t> greedy;
 };
 
 Result<ModelTrace> trace_model(Runner& runner, const TraceRequest& request);
 
-// As safetensors: ids, logits, hidden_<i>, indices_<i>, greedy, device.
+// As safetensors: ids, logits, hidden_<i>, indices_<i>, index_scores_<i>, greedy, device.
 Status save_model_trace(const std::string& path, const ModelTrace& trace);
 // kCorruptData names file, tensor, expected and found.
 Result<ModelTrace> load_model_trace(const std::string& path);

@@ -77,6 +77,7 @@ struct StepOptions {
   bool all_hidden = false;  // and the selected indices: such a step is never prefilled densely
   // The layers alone, on what lies in the inputs kStreamIn and kDeltaIn; items want no logits.
   bool layers_only = false;
+  bool index_scores = false;  // needs all_hidden
   // Padding tokens added to the batch: tests prove that they change nothing.
   std::int64_t extra_padding = 0;
 };
@@ -96,6 +97,7 @@ struct StepResult {
   std::vector<std::vector<float>> all_hidden;  // [layers + 1][real tokens * H]
   std::map<std::int64_t, std::vector<std::int32_t>>
       indices;  // with all_hidden: [real tokens, topk] per indexer layer
+  std::map<std::int64_t, std::vector<float>> index_scores;  // if asked for: the scores of `indices`
 };
 
 class Runner {
@@ -172,6 +174,7 @@ class Runner {
   Status fill_draft_hidden(const std::vector<StepItem>& items);
   Result<StepResult> collect(const std::vector<StepItem>& items, const StepKey& key, Plan& plan);
   Status collect_hidden(const StepKey& key, Plan& plan, std::int64_t rows, StepResult& result);
+  Status collect_index_scores(const Plan& plan, std::int64_t layer, std::int64_t rows, StepResult& result);
   Status add_input(const char* name, std::int64_t bytes);
   // Staging memory of an input as n elements of T, and its upload.
   template <class T>

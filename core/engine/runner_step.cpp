@@ -167,6 +167,7 @@ StepKey Runner::key_for(const std::vector<StepItem>& items, const StepOptions& o
   key.keep_hidden = options.keep_hidden;
   key.all_hidden = options.all_hidden;
   key.layers_only = options.layers_only;
+  key.index_scores = options.all_hidden && options.index_scores;
   key.n_tokens = bucket(count_tokens(items) + options.extra_padding);
   key.n_out = bucket(count_logits(items));
   for (const StepItem& item : items) {
@@ -325,6 +326,22 @@ Result<std::vector<std::int32_t>> Runner::download_ints(const Plan& plan, const 
   return values;
 }
 
+// The scores of the selected keys; 0 behind the last one. A row of scores has a column for each position.
+Status Runner::collect_index_scores(const Plan& plan, std::int64_t layer, std::int64_t rows,
+                                    StepResult& result) {
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<float> all,
+                         download_floats(plan, fmt::format("index_scores_{}", layer), rows));
+  const std::vector<std::int32_t>& indices = result.indices[layer];
+  std::vector<float>& scores = result.index_scores[layer];
+  scores.resize(indices.size());
+  const std::size_t columns = all.size() / static_cast<std::size_t>(rows);
+  const std::size_t topk = indices.size() / static_cast<std::size_t>(rows);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (indices[i] >= 0) scores[i] = all[i / topk * columns + static_cast<std::size_t>(indices[i])];
+  }
+  return {};
+}
+
 Status Runner::collect_hidden(const StepKey& key, Plan& plan, std::int64_t rows, StepResult& result) {
   if (key.keep_hidden) {
     TAMIS_ASSIGN_OR_RETURN(result.hidden, download_floats(plan, step_output::kHidden, rows));
@@ -337,6 +354,7 @@ Status Runner::collect_hidden(const StepKey& key, Plan& plan, std::int64_t rows,
     const bool indexed = i < config_.n_layers && config_.layers[static_cast<std::size_t>(i)].has_indexer;
     if (!indexed || key.variant != StepVariant::kSparse) continue;
     TAMIS_ASSIGN_OR_RETURN(result.indices[i], download_ints(plan, fmt::format("indices_{}", i), rows));
+    if (key.index_scores) TAMIS_RETURN_IF_ERROR(collect_index_scores(plan, i, rows, result));
   }
   return {};
 }

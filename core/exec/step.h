@@ -56,17 +56,18 @@ inline constexpr const char* kStreamOut = "stream";  // layers_only: [n_tokens, 
 inline constexpr const char* kDeltaOut = "delta";    // layers_only: [n_tokens, H] still to be added to it
 // layers_only: "experts_<i>" [n_tokens, top_k] i32, the experts that MoE layer i routes to
 // and, with all_hidden, "hidden_0" … "hidden_L": the residual stream after layer i-1; the last one after the
-// final norm
+// final norm; with index_scores, "index_scores_<layer>" [n_tokens, max_kv] f32 of every indexer layer
 }  // namespace step_output
 
 // What a plan is cached by.
 struct StepKey {
   StepVariant variant = StepVariant::kSparse;
-  bool mtp = false;          // the MTP module instead of the main layers
-  bool sample = false;       // draw a token from every row of logits
-  bool penalties = false;    // sample with counts
-  bool keep_hidden = false;  // output the hidden states after the final norm
-  bool all_hidden = false;   // output the residual stream after every layer
+  bool mtp = false;           // the MTP module instead of the main layers
+  bool sample = false;        // draw a token from every row of logits
+  bool penalties = false;     // sample with counts
+  bool keep_hidden = false;   // output the hidden states after the final norm
+  bool all_hidden = false;    // output the residual stream after every layer
+  bool index_scores = false;  // with all_hidden: output what the indexers select by, computed once more
   // Neither embedding nor head: the residual stream is an input and an output. For benchmarks of layers.
   bool layers_only = false;
   std::int64_t n_tokens = 0;

@@ -139,6 +139,15 @@ Result<ModelConfig> load_config(const std::string& dir, const ConfigOptions& opt
 // keeps that many main layers (the first three are dense), 0 all. kNotFound names the families there are.
 Result<ModelConfig> builtin_config(std::string_view family, std::int64_t n_layers = 0);
 
+// One decoder layer at the published sizes, but for what is cut here.
+struct LayerCuts {
+  bool moe = true;                 // else one of the first layers, whose MLP is dense
+  std::int64_t n_experts = 0;      // 0: all
+  std::int64_t index_topk = 0;     // 0: as published
+  std::int64_t vocab_size = 4096;  // of embedding and head, which are no part of the layer
+};
+Result<ModelConfig> builtin_layer_config(std::string_view family, const LayerCuts& cuts);
+
 // YaRN's magnitude correction: 0.1 * mscale * ln(factor) + 1 for factor > 1, else 1.
 double yarn_mscale(double factor, double mscale);
 

@@ -46,9 +46,7 @@ constexpr const char* kGlm5 = R"({
     "weight_block_size": [128, 128], "activation_scheme": "dynamic", "scale_fmt": "ue8m0"}
 })";
 
-}  // namespace
-
-Result<ModelConfig> builtin_config(std::string_view family, std::int64_t n_layers) {
+Result<nlohmann::json> published(std::string_view family) {
   nlohmann::json document;
   if (family == family_name(ModelFamily::kDeepseekV3) || family == family_name(ModelFamily::kDeepseekV32)) {
     document = nlohmann::json::parse(kDeepseekV3, nullptr, false);
@@ -60,7 +58,26 @@ Result<ModelConfig> builtin_config(std::string_view family, std::int64_t n_layer
   } else {
     return not_found("model family {}: expected deepseek-v3, deepseek-v3.2 or glm-5", family);
   }
+  return document;
+}
+
+}  // namespace
+
+Result<ModelConfig> builtin_config(std::string_view family, std::int64_t n_layers) {
+  TAMIS_ASSIGN_OR_RETURN(nlohmann::json document, published(family));
   if (n_layers != 0) document["num_hidden_layers"] = n_layers;
+  return parse_config(document.dump(), family);
+}
+
+Result<ModelConfig> builtin_layer_config(std::string_view family, const LayerCuts& cuts) {
+  TAMIS_ASSIGN_OR_RETURN(nlohmann::json document, published(family));
+  document["num_hidden_layers"] = 1;
+  document["num_nextn_predict_layers"] = 0;
+  document["first_k_dense_replace"] = cuts.moe ? 0 : 1;
+  document["vocab_size"] = cuts.vocab_size;
+  document["eos_token_id"] = 1;
+  if (cuts.n_experts != 0) document["n_routed_experts"] = cuts.n_experts;
+  if (cuts.index_topk != 0 && document.contains("index_topk")) document["index_topk"] = cuts.index_topk;
   return parse_config(document.dump(), family);
 }
 

@@ -4,6 +4,7 @@
 #include "core/ops/batched_linear/batched_linear.h"
 #include "core/ops/dense_mla/dense_mla.h"
 #include "core/ops/indexer_prepare/indexer_prepare.h"
+#include "core/ops/indexer_scores/indexer_scores.h"
 #include "core/ops/indexer_topk/indexer_topk.h"
 #include "core/ops/kv_gather/kv_gather.h"
 #include "core/ops/layer_norm/layer_norm.h"
@@ -166,6 +167,19 @@ Selection LayerBuilder::index(ValueId a, ValueId cq, ValueId k_raw, std::int64_t
        seq_of_token(), page_table(), visible(), kNewValue, kNewValue, kNewValue});
   if (options_.key.all_hidden) {
     graph_.mark_output(chosen[indexer_topk_operand::kIdx], fmt::format("indices_{}", layer));
+  }
+  if (options_.key.index_scores) {
+    const ValueId scores =
+        add_indexer_scores(graph_,
+                           {.q = prepared[indexer_prepare_operand::kQOut],
+                            .w = gate,
+                            .q_scale = fp8 ? prepared[indexer_prepare_operand::kQScale] : kNoValue,
+                            .keys = prepared[indexer_prepare_operand::kCache],
+                            .seq_of_token = seq_of_token(),
+                            .page_table = page_table(),
+                            .ke = visible()},
+                           {precision.index_format, true, page, config_.index_scale(), options_.key.max_kv});
+    graph_.mark_output(scores, fmt::format("index_scores_{}", layer));
   }
   return {chosen[indexer_topk_operand::kSlots], chosen[indexer_topk_operand::kCount]};
 }

@@ -76,6 +76,10 @@ struct OperandResult {
 // Empty string: equal enough. Otherwise one line that names the operand, the index, expected and found.
 using Compare = std::function<std::string(const OpCall& call, const std::vector<OperandResult>& results)>;
 
+// How far from the threshold, relative to the token's largest score, a key may lie whose selection rounding
+// decides.
+inline constexpr double kScoreBand = 1e-5;
+
 struct Case {
   std::string name;
   std::vector<std::byte> params;
@@ -88,6 +92,12 @@ struct Case {
   std::function<Case(std::int64_t tokens)> at_tokens{};
   bool large = false;    // of perf cases: too much for a CPU; bench times it on GPUs
   bool ceiling = false;  // not of a model: bench measures the device's matrix rate with it
+  // Of cases that select keys by scores which they compute on the way: the oracle's scores, [tokens, keys],
+  // and the output [tokens, k] that holds the positions. Two devices may choose different keys within the
+  // band.
+  std::function<std::vector<double>(const OpCall& call)> scores{};
+  int selected = -1;
+  double score_band = kScoreBand;
 };
 using CaseList = std::vector<Case>;
 

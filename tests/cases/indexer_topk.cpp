@@ -131,10 +131,12 @@ Case exact(std::string name, const IndexerShape& s, std::int32_t k) {
 
 Case normal(std::string name, const IndexerShape& s, std::int32_t k) {
   Case c = with_data(std::move(name), s, k, false);
-  const double allowed = fits_fp8_units(s) ? 2 * kFp8UnitError : 1e-5;
-  c.compare = [allowed](const OpCall& call, const std::vector<OperandResult>& results) {
-    return compare_by_score(call, results, allowed);
+  c.score_band = fits_fp8_units(s) ? 2 * kFp8UnitError : kScoreBand;
+  c.compare = [band = c.score_band](const OpCall& call, const std::vector<OperandResult>& results) {
+    return compare_by_score(call, results, band);
   };
+  c.scores = oracle_scores;
+  c.selected = kIdx;
   return c;
 }
 

@@ -116,7 +116,7 @@ CaseList cases_mha_prefill() {
                     join({causal(0, 1, 40), causal(2, 31, 22), {{0, 0}, {-1, 4}, {3, 9}, {1, 5}, {2, -3}}})};
   for (DType act : {DType::kF32, DType::kBF16, DType::kF16}) {
     list.push_back(mha_case("mixed", tiny, mixed, act, act));
-    list.push_back(mha_case("mixed", odd, mixed, act));
+    list.push_back(mha_case("mixed_odd", odd, mixed, act));
   }
   // Queries around the tile of 64, keys around the block of 256.
   for (std::int64_t tokens : {1, 2, 63, 64, 65, 129}) {

@@ -4,7 +4,7 @@
 
 #include "tests/cases/kv_fills.h"
 #include "tests/cases/rows.h"
-#include "tests/harness/parity.h"
+#include "tests/harness/compare.h"
 
 namespace tamis::cases {
 namespace {

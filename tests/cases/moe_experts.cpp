@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "tests/cases/rows.h"
-#include "tests/harness/parity.h"
+#include "tests/harness/compare.h"
 
 namespace tamis::cases {
 namespace {

@@ -209,6 +209,23 @@ TEST(Config, V3WithoutScaleFormatHasPlainScales) {
   EXPECT_FALSE(c.quant.pow2_scales);
 }
 
+TEST(Config, OneLayerKeepsThePublishedWidths) {
+  const ModelConfig v32 = *builtin_layer_config("deepseek-v3.2", {.n_experts = 64, .index_topk = 256});
+  EXPECT_EQ(v32.n_layers, 1);
+  EXPECT_TRUE(v32.layers[0].is_moe);
+  EXPECT_TRUE(v32.layers[0].has_indexer);
+  EXPECT_EQ(v32.hidden, builtin_config("deepseek-v3.2")->hidden);
+  EXPECT_EQ(v32.moe.n_experts, 64);
+  EXPECT_EQ(v32.indexer.topk, 256);
+  EXPECT_EQ(v32.vocab_size, 4096);
+  const ModelConfig glm = *builtin_layer_config("glm-5", {.moe = false});
+  EXPECT_FALSE(glm.layers[0].is_moe);
+  EXPECT_EQ(glm.indexer.topk, 2048);
+  EXPECT_FALSE(builtin_layer_config("deepseek-v3", {.index_topk = 9})->is_dsa());
+  EXPECT_FALSE(builtin_layer_config("deepseek-v3.2", {.n_experts = 63}).ok());  // 8 groups
+  EXPECT_FALSE(builtin_layer_config("no-such", {}).ok());
+}
+
 // Of DeepSeek-V3.2; inv_freq to seven digits.
 TEST(Config, GoldenYarn) {
   const ModelConfig c = *builtin_config("deepseek-v3.2");

@@ -8,8 +8,8 @@
 #include "core/backend/registry.h"
 #include "core/graph/graph.h"
 #include "core/ops/oracle/oracle.h"
+#include "tests/harness/compare.h"
 #include "tests/harness/host_instance.h"
-#include "tests/harness/parity.h"
 
 namespace tamis {
 namespace {

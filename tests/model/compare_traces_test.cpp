@@ -71,6 +71,34 @@ TEST(CompareTraces, PlantedDifferencesAreNamed) {
   EXPECT_FALSE(c.agree(1e-3));
 }
 
+TEST(CompareTraces, SelectionsMayDifferWithinTheBandOfTheirScores) {
+  const auto trace = [](std::vector<std::int32_t> keys, std::vector<float> scores) {
+    ModelTrace t;
+    t.ids = {7};
+    t.vocab = t.width = 1;
+    t.logits = {1};
+    t.hidden = {{1}};
+    t.indices[0] = std::move(keys);
+    t.index_scores[0] = std::move(scores);
+    return t;
+  };
+  const ModelTrace a = trace({0, 1, 4}, {5.0f, 3.0f, 1.25f});
+  const auto against = [&](const ModelTrace& b) { return must(compare_traces(a, b)).indices.at(0); };
+  const IndexDifference near = against(trace({0, 1, 6}, {5.0f, 3.25f, 1.5f}));
+  EXPECT_EQ(near.keys, 1);
+  EXPECT_TRUE(near.measured);
+  EXPECT_DOUBLE_EQ(near.band, 0.25);
+  EXPECT_DOUBLE_EQ(near.beyond, 0.25);  // key 6 passes a's worst score
+  EXPECT_TRUE(near.explained());
+  const ModelTrace far = trace({0, 1, 6}, {5.0f, 3.25f, 2.0f});
+  EXPECT_FALSE(against(far).explained());
+  EXPECT_FALSE(must(compare_traces(a, far)).agree(1));
+  EXPECT_NE(comparison_text(must(compare_traces(a, far)), 1).find("more than rounding explains"),
+            std::string::npos);
+  EXPECT_FALSE(against(trace({0, 1, 6}, {5.0f, 3.0f, 1.25f})).explained());  // a tie, and nothing was rounded
+  EXPECT_TRUE(against(trace({0, 1, 6}, {})).explained());                    // a file without scores
+}
+
 TEST(CompareTraces, NanIsNoAgreement) {
   ModelTrace changed = exact_trace();
   changed.logits[5] = std::nanf("");
@@ -89,6 +117,8 @@ TEST(CompareTraces, FilesCarryEverythingAndBrokenOnesAreRefused) {
   EXPECT_EQ(loaded.device, exact_trace().device);
   EXPECT_EQ(loaded.greedy, exact_trace().greedy);
   EXPECT_EQ(c.indices.size(), exact_trace().indices.size());
+  EXPECT_EQ(loaded.index_scores, exact_trace().index_scores);
+  EXPECT_EQ(loaded.index_scores.size(), loaded.indices.size());
 
   ModelTrace shorter = exact_trace();
   shorter.ids.pop_back();

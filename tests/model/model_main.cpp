@@ -15,8 +15,8 @@ std::string program;
 class ReproPrinter final : public ::testing::EmptyTestEventListener {
   void OnTestEnd(const ::testing::TestInfo& info) override {
     if (info.result()->Failed()) {
-      fmt::print("repro: {} --device {} --gtest_filter={}.{}\n", program,
-                 tamis::model_tests::tested_device(), info.test_suite_name(), info.name());
+      fmt::print("repro: {} --device {} --gtest_filter={}.{}\n", program, tamis::model_tests::tested_device(),
+                 info.test_suite_name(), info.name());
     }
   }
 };

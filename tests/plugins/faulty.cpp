@@ -7,6 +7,7 @@
 
 #include "core/backend/registry.h"
 #include "tamis_abi_hash.h"
+#include "tests/plugins/renamed_device.h"
 
 namespace tamis::faulty {
 namespace {
@@ -85,30 +86,20 @@ class FaultyQueue final : public Queue {
   std::unique_ptr<FaultyCapture> capturing_;
 };
 
-class FaultyDevice final : public Device {
+class FaultyDevice final : public RenamedDevice {
  public:
-  explicit FaultyDevice(std::shared_ptr<Device> inner) : inner_(std::move(inner)), info_(inner_->info()) {
-    info_.backend = "faulty";
-    info_.name = "faulty " + info_.name;
-  }
-  const DeviceInfo& info() const override { return info_; }
-  std::int64_t free_bytes() const override { return inner_->free_bytes(); }
+  explicit FaultyDevice(std::shared_ptr<Device> inner) : RenamedDevice(std::move(inner), "faulty") {}
   Result<std::shared_ptr<Buffer>> alloc(std::int64_t bytes) override {
     if (due(faults_.no_memory_in)) return out_of_memory("faulty: needs {} bytes, 0 are free", bytes);
-    return inner_->alloc(bytes);
-  }
-  Result<std::shared_ptr<Buffer>> import_host(std::span<const std::byte> memory) override {
-    return inner_->import_host(memory);
+    return RenamedDevice::alloc(bytes);
   }
   Result<std::unique_ptr<Queue>> create_queue() override {
-    TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Queue> inner, inner_->create_queue());
+    TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Queue> inner, RenamedDevice::create_queue());
     return std::unique_ptr<Queue>(new FaultyQueue(std::move(inner), faults_));
   }
   void* extension(const char* name) override { return std::string(name) == kExtension ? &faults_ : nullptr; }
 
  private:
-  std::shared_ptr<Device> inner_;
-  DeviceInfo info_;
   Faults faults_;
 };
 

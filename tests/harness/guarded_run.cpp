@@ -1,0 +1,194 @@
+#include "tests/harness/guarded_run.h"
+
+#include <cstring>
+
+namespace tamis::harness {
+namespace {
+
+constexpr std::int64_t kGuard = 256;  // sentinel bytes on either side of a buffer
+constexpr std::uint8_t kSentinel = 0xc3;
+constexpr std::uint8_t kPoison = 0xff;  // NaN in every float type, -1 in integers
+
+}  // namespace
+
+std::vector<std::byte> pack(const TensorDesc& desc, std::byte* memory) {
+  const std::size_t size = dtype_size(desc.dtype);
+  std::vector<std::byte> packed(static_cast<std::size_t>(desc.elements()) * size);
+  cases::HostView view(desc, memory);
+  for (std::int64_t e = 0; e < desc.elements(); ++e) {
+    std::memcpy(packed.data() + static_cast<std::size_t>(e) * size, view.address(e), size);
+  }
+  return packed;
+}
+
+Result<GuardedRun::Guarded> GuardedRun::guarded(std::int64_t bytes, std::uint8_t fill) {
+  Guarded memory;
+  memory.bytes = bytes;
+  TAMIS_ASSIGN_OR_RETURN(memory.buffer, device_.alloc(bytes + 2 * kGuard));
+  TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, 0, bytes + 2 * kGuard, kSentinel));
+  TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, kGuard, bytes, fill));
+  return memory;
+}
+
+Result<std::vector<std::byte>> GuardedRun::download(const Guarded& memory) {
+  std::vector<std::byte> bytes(static_cast<std::size_t>(memory.buffer->bytes()));
+  TAMIS_RETURN_IF_ERROR(queue_->download(bytes, *memory.buffer, 0));
+  TAMIS_RETURN_IF_ERROR(queue_->sync());
+  return bytes;
+}
+
+Status GuardedRun::upload_weight(std::size_t i) {
+  const Weight& source = *host_.operands[i].weight;
+  auto pieces = std::make_unique<std::vector<WeightPiece>>();
+  for (WeightPiece piece : source.pieces) {
+    for (Buffer** slot : {&piece.buffer, &piece.scale_buffer}) {
+      if (*slot == nullptr) continue;
+      TAMIS_ASSIGN_OR_RETURN(Guarded memory, guarded((*slot)->bytes(), 0));
+      const auto bytes = static_cast<std::size_t>((*slot)->bytes());
+      TAMIS_RETURN_IF_ERROR(queue_->upload(*memory.buffer, kGuard, {(*slot)->host(), bytes}));
+      *slot = memory.buffer.get();
+      weight_memory_.push_back(std::move(memory));
+    }
+    piece.offset += kGuard;
+    piece.scale_offset += kGuard;
+    pieces->push_back(piece);
+  }
+  auto weight = std::make_unique<Weight>(source);
+  weight->pieces = *pieces;
+  operands_[i].weight = weight.get();
+  pieces_.push_back(std::move(pieces));
+  weights_.push_back(std::move(weight));
+  return {};
+}
+
+Status GuardedRun::pack_weight(std::size_t i, const KernelRow& row, const Layout& layout) {
+  auto weight = std::make_unique<Weight>(*host_.operands[i].weight);
+  std::vector<std::byte> packed(static_cast<std::size_t>(layout.bytes));
+  TAMIS_RETURN_IF_ERROR(row.pack(*weight, layout, packed));
+  TAMIS_ASSIGN_OR_RETURN(Guarded memory, guarded(layout.bytes, 0));
+  TAMIS_RETURN_IF_ERROR(queue_->upload(*memory.buffer, kGuard, packed));
+  TAMIS_RETURN_IF_ERROR(queue_->sync());  // `packed` goes out of scope
+  weight->layout = layout.name;
+  weight->pieces = {};
+  weight->packed = memory.buffer.get();
+  weight->packed_offset = kGuard;
+  weight->packed_bytes = layout.bytes;
+  weight->resident = true;
+  weight_memory_.push_back(std::move(memory));
+  operands_[i].weight = weight.get();
+  weights_.push_back(std::move(weight));
+  return {};
+}
+
+// In, state and rank-1 weight operands.
+Status GuardedRun::upload_operands() {
+  for (std::size_t i = 0; i < operands_.size(); ++i) {
+    const Buffer* source = host_.operands[i].buffer;
+    if (source == nullptr || memory_[i].buffer == nullptr) continue;
+    const auto bytes = static_cast<std::size_t>(operands_[i].desc.span_bytes());
+    TAMIS_RETURN_IF_ERROR(
+        queue_->upload(*memory_[i].buffer, kGuard, {host_.operands[i].buffer->host(), bytes}));
+  }
+  return {};
+}
+
+Status GuardedRun::make_scratch(const KernelRow& row) {
+  if (row.workspace != nullptr) {
+    scratch_.workspace_bytes = row.workspace(device_.info(), call_);
+    TAMIS_ASSIGN_OR_RETURN(workspace_, guarded(scratch_.workspace_bytes, kPoison));
+    scratch_.workspace = workspace_.buffer.get();
+    scratch_.workspace_offset = kGuard;
+  }
+  if (row.step_bytes != nullptr) {
+    scratch_.step_bytes = row.step_bytes(device_.info(), call_);
+    TAMIS_ASSIGN_OR_RETURN(step_, guarded(scratch_.step_bytes, kPoison));
+    scratch_.step = step_.buffer.get();
+    scratch_.step_offset = kGuard;
+  }
+  return {};
+}
+
+Status GuardedRun::prepare(const KernelRow& row) {
+  TAMIS_ASSIGN_OR_RETURN(queue_, device_.create_queue());
+  operands_ = host_.operands;
+  memory_.resize(operands_.size());
+  for (std::size_t i = 0; i < operands_.size(); ++i) {
+    Tensor& tensor = operands_[i];
+    if (!tensor.present()) continue;
+    if (tensor.weight != nullptr) {
+      Layout layout;
+      if (row.weight_layout != nullptr) layout = row.weight_layout(device_.info(), host_.call(op_, case_), i);
+      const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
+      TAMIS_RETURN_IF_ERROR(as_stored ? upload_weight(i) : pack_weight(i, row, layout));
+      continue;
+    }
+    TAMIS_ASSIGN_OR_RETURN(memory_[i], guarded(tensor.desc.span_bytes(), kPoison));
+    tensor.buffer = memory_[i].buffer.get();
+    tensor.offset = kGuard;
+  }
+  TAMIS_RETURN_IF_ERROR(upload_operands());
+  call_ = {&op_, case_.params.data(), operands_};
+  return make_scratch(row);
+}
+
+Status GuardedRun::launch(const KernelRow& row) {
+  if (row.prepare != nullptr) TAMIS_RETURN_IF_ERROR(row.prepare(*queue_, call_, scratch_));
+  TAMIS_RETURN_IF_ERROR(row.launch(*queue_, call_, scratch_));
+  return queue_->sync();
+}
+
+Status GuardedRun::capture_and_replay(const KernelRow& row) {
+  for (const Guarded& memory : memory_) {
+    if (memory.buffer != nullptr)
+      TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, kGuard, memory.bytes, kPoison));
+  }
+  TAMIS_RETURN_IF_ERROR(queue_->sync());
+  TAMIS_RETURN_IF_ERROR(queue_->begin_capture());
+  const Status launched = row.launch(*queue_, call_, scratch_);
+  Result<std::unique_ptr<Capture>> capture = queue_->end_capture();
+  TAMIS_RETURN_IF_ERROR(launched);
+  TAMIS_RETURN_IF_ERROR(capture.status());
+  TAMIS_RETURN_IF_ERROR(upload_operands());
+  if (row.prepare != nullptr) TAMIS_RETURN_IF_ERROR(row.prepare(*queue_, call_, scratch_));
+  TAMIS_RETURN_IF_ERROR(queue_->replay(**capture));
+  return queue_->sync();
+}
+
+Result<std::vector<std::byte>> GuardedRun::result(std::size_t i) {
+  TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory_[i]));
+  return pack(operands_[i].desc, raw.data() + kGuard);
+}
+
+Status GuardedRun::check_guards(const Guarded& memory, const std::string& what) {
+  TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory));
+  for (std::int64_t i = 0; i < kGuard; ++i) {
+    const std::int64_t after = kGuard + memory.bytes + i;
+    if (raw[static_cast<std::size_t>(i)] != std::byte{kSentinel}) {
+      return internal_error("{}: byte {} before the buffer was overwritten", what, kGuard - i);
+    }
+    if (raw[static_cast<std::size_t>(after)] != std::byte{kSentinel}) {
+      return internal_error("{}: byte {} behind the buffer was overwritten", what, i);
+    }
+  }
+  return {};
+}
+
+Status GuardedRun::check_guards_and_inputs() {
+  for (std::size_t i = 0; i < operands_.size(); ++i) {
+    if (memory_[i].buffer == nullptr) continue;
+    TAMIS_RETURN_IF_ERROR(check_guards(memory_[i], op_.operands[i].name));
+    const bool constant = op_.operands[i].role == Role::kIn || op_.operands[i].role == Role::kWeight;
+    if (!constant) continue;
+    TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory_[i]));
+    const auto bytes = static_cast<std::size_t>(operands_[i].desc.span_bytes());
+    if (bytes > 0 && std::memcmp(raw.data() + kGuard, host_.operands[i].buffer->host(), bytes) != 0) {
+      return internal_error("{}: an input was overwritten", op_.operands[i].name);
+    }
+  }
+  for (const Guarded& memory : weight_memory_) TAMIS_RETURN_IF_ERROR(check_guards(memory, "weight"));
+  if (workspace_.buffer != nullptr) TAMIS_RETURN_IF_ERROR(check_guards(workspace_, "workspace"));
+  if (step_.buffer != nullptr) TAMIS_RETURN_IF_ERROR(check_guards(step_, "step state"));
+  return {};
+}
+
+}  // namespace tamis::harness
