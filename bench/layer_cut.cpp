@@ -33,13 +33,14 @@ std::int64_t packed_bytes(const Plan& plan, const DeviceInfo& device, std::set<s
     const PlannedNode& planned = plan.nodes()[i];
     if (planned.choice.row->weight_layout == nullptr) continue;
     const PlanCall call = plan.unbound_call(i);
-    const Layout layout = planned.choice.row->weight_layout(device, call.call);
-    if (std::strcmp(layout.name, kStoredLayout) == 0) continue;
-    for (ValueId operand : planned.node->operands) {
+    for (std::size_t o = 0; o < planned.node->operands.size(); ++o) {
+      const ValueId operand = planned.node->operands[o];
       if (operand < 0) continue;
       const StorageInfo& storage = plan.graph().storage(plan.graph().value(operand).storage);
-      const bool matrix = storage.kind == StorageKind::kWeight && plan.graph().desc(operand).rank >= 2;
-      if (matrix && seen.insert(storage.name).second) bytes += layout.bytes;
+      if (storage.kind != StorageKind::kWeight || plan.graph().desc(operand).rank < 2) continue;
+      const Layout layout = planned.choice.row->weight_layout(device, call.call, o);
+      if (std::strcmp(layout.name, kStoredLayout) == 0) continue;
+      if (seen.insert(storage.name).second) bytes += layout.bytes;
     }
   }
   return bytes;
