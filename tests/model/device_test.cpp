@@ -1,5 +1,5 @@
-// The whole model on devices that lack most ops: what has no row there runs on the CPU, with copies, and the
-// result is the CPU's. And what a failing device leaves behind.
+// The whole model on every device: what has no row there runs on the CPU, with copies, and the result is the
+// CPU's. And what a failing device leaves behind.
 #include <cmath>
 
 #include "tests/model/tiny_v32.h"
@@ -41,7 +41,7 @@ std::vector<float> logits_of(Runner& runner) {
 
 class OnDevice : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(OnDevice, FallbacksGiveTheLogitsOfTheCpu) {
+TEST_P(OnDevice, GivesTheLogitsOfTheCpu) {
   const std::unique_ptr<Runner> runner = open_on(GetParam()), cpu = open_on("cpu");
   const std::vector<float> found = logits_of(*runner), want = logits_of(*cpu);
   ASSERT_EQ(found.size(), want.size());
@@ -49,8 +49,10 @@ TEST_P(OnDevice, FallbacksGiveTheLogitsOfTheCpu) {
   for (std::size_t i = 0; i < want.size(); ++i)
     worst = std::max(worst, static_cast<double>(std::abs(found[i] - want[i])));
   EXPECT_LE(worst, 5e-4);
+  // A backend without the first op of every step lacks others, too: what it lacks runs on the CPU.
+  const bool partial = Registry::instance().backend(GetParam())->rows("embed").empty();
   for (const Plan* plan : runner->plans()) {
-    EXPECT_GT(plan->stats().host_rows, 0);
+    EXPECT_EQ(plan->stats().host_rows > 0, partial);
     EXPECT_GT(plan->captured_segments(), 0);
   }
 }
