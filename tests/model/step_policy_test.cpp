@@ -21,6 +21,13 @@ std::vector<std::int32_t> prompt(std::int64_t n) {
   return ids;
 }
 
+// What these tests expect are the CPU's rows and the answers for it.
+class StepPolicy : public ::testing::Test {
+  void SetUp() override {
+    if (tested_device() != "cpu") GTEST_SKIP() << "about the CPU";
+  }
+};
+
 // Row of the first node that runs `op` in a step of these shapes; empty: none does.
 std::string row_of(Runner& runner, const std::string& op, const std::vector<StepShape>& shapes) {
   const Plan* plan = must(runner.plan(runner.key_for_shapes(shapes)));
@@ -30,7 +37,7 @@ std::string row_of(Runner& runner, const std::string& op, const std::vector<Step
   return "";
 }
 
-TEST(StepPolicy, AFamilyIsAskedForByPhase) {
+TEST_F(StepPolicy, AFamilyIsAskedForByPhase) {
   PolicyFlags flags;
   flags.prefill_backend = "portable";
   const std::unique_ptr<Runner> runner = open(flags);
@@ -47,7 +54,7 @@ TEST(StepPolicy, AFamilyIsAskedForByPhase) {
   EXPECT_EQ(row_of(*other, "sparse_mla", decode), "cpu.sparse_mla.openblas");
 }
 
-TEST(StepPolicy, FamiliesOfThePlanOptionsWin) {
+TEST_F(StepPolicy, FamiliesOfThePlanOptionsWin) {
   PolicyFlags flags;
   flags.decode_backend = "openblas";
   RunnerOptions base;
@@ -56,7 +63,7 @@ TEST(StepPolicy, FamiliesOfThePlanOptionsWin) {
   EXPECT_EQ(row_of(*runner, "sparse_mla", {{1, 300}}), "cpu.sparse_mla.portable");
 }
 
-TEST(StepPolicy, UnknownNamesAreRefusedWithTheKnownOnes) {
+TEST_F(StepPolicy, UnknownNamesAreRefusedWithTheKnownOnes) {
   RunnerOptions options;
   options.policy.decode_backend = "no_such";
   ModelConfig config = must(load_config(tiny_v32_path()));
@@ -67,7 +74,7 @@ TEST(StepPolicy, UnknownNamesAreRefusedWithTheKnownOnes) {
     EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
 }
 
-TEST(StepPolicy, ShortPromptsArePrefilledDenselyWhereAskedFor) {
+TEST_F(StepPolicy, ShortPromptsArePrefilledDenselyWhereAskedFor) {
   PolicyFlags flags;
   flags.dense_threshold = 128;  // this model's index_topk: up to it both forms read the same keys
   const std::unique_ptr<Runner> dense = open(flags), sparse = open({});
@@ -99,7 +106,7 @@ TEST(StepPolicy, ShortPromptsArePrefilledDenselyWhereAskedFor) {
   EXPECT_LT(worst, 1e-4);
 }
 
-TEST(StepPolicy, NoDensePrefillWhereIndicesOrInvarianceAreWanted) {
+TEST_F(StepPolicy, NoDensePrefillWhereIndicesOrInvarianceAreWanted) {
   PolicyFlags flags;
   flags.dense_threshold = 128;
   RunnerOptions base;
@@ -118,7 +125,7 @@ TEST(StepPolicy, NoDensePrefillWhereIndicesOrInvarianceAreWanted) {
 }
 
 // SGLang's choices on Hopper, planned without one: a family by phase, and dense prefill up to index_topk.
-TEST(StepPolicy, CapabilitiesArePlannedAsSglangWould) {
+TEST_F(StepPolicy, CapabilitiesArePlannedAsSglangWould) {
   if (Registry::instance().backend("cuda") == nullptr) GTEST_SKIP() << "this build has no CUDA backend";
   RunnerOptions base;
   base.device = "sm90";
