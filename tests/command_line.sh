@@ -132,7 +132,7 @@ refuses "no prompt" run
 refuses "no-such-file: cannot be opened" run -f no-such-file
 refuses "expected at least 1, found -5" run -p x -n -5
 refuses "stop string 0 is empty" run -p x --stop ""
-refuses "cache for 2147483647 tokens: needs" run -p x --context 2147483647
+refuses "needs .* GB \(weights .*, cache of 2147483647 tokens .*, activations .*\), cpu:0 .* has .* GB free" run -p x --context 2147483647
 refuses "no tokenizer" run -p x --random deepseek-v3
 greeting="/clear forgets the conversation, /quit ends it."
 answers "$greeting"$'\n'"> $paris"$'\n'"> " "$tamis" chat --temperature 0 \
