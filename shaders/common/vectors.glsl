@@ -1,4 +1,5 @@
-// A tensor [T, h, D], or [T, D] as one head: VectorArguments of backends/vulkan/caches.h.
+// A tensor [T, h, D], or [T, D] as one head: VectorArguments of backends/vulkan/caches.h. Include after
+// shaders/common/types.glsl.
 struct Vectors3 {
   uint64_t data;
   uint64_t stride, head_stride;  // bytes
