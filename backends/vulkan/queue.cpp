@@ -174,6 +174,11 @@ Status VulkanQueue::replay(Capture& capture) {
   return {};
 }
 
+Result<std::uint64_t> VulkanQueue::store(std::span<const std::byte> data) {
+  TAMIS_ASSIGN_OR_RETURN(const Recording::Arguments stored, target()->store(data));
+  return stored.address;
+}
+
 Status VulkanQueue::begin_launch(const OpCall& call, const Scratch& scratch) {
   TAMIS_RETURN_IF_ERROR(open_target());
   accesses_.clear();
