@@ -24,7 +24,7 @@ int top_bit(uint64_t value) {
   return high != 0u ? 32 + findMSB(high) : findMSB(uint(value));
 }
 
-// value 2^exponent; `more`: the value is a little larger than that, by less than 1. Then it has more than 54 bits.
+// value 2^exponent; `more`: a little larger than that, by less than 1. Then value has more than 54 bits.
 Double round_double(bool negative, uint64_t value, int exponent, bool more) {
   if (value == 0ul) return zero_double();
   const int dropped = top_bit(value) - 52;

@@ -26,10 +26,12 @@ const int kDigits = 5;  // of the 54 bits of a rank
 const uint kBins = 2048;
 const uint kBinsPerThread = kBins / kThreads;
 
+layout(constant_id = 0) const uint kCounts = 1;  // 0: there are none, so no penalties
+
 layout(push_constant) uniform Arguments { uint64_t address; };
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Operands {
   uint64_t logits, temperature, top_k, top_p, min_p, repetition, presence, frequency;
-  uint64_t counts;  // 0: absent
+  uint64_t counts;
   uint64_t seed, position, token, logprob;
   uint64_t workspace;                              // for each of `blocks` work groups
   uint64_t logits_stride, counts_stride, seed_stride;  // bytes
@@ -64,7 +66,7 @@ uint find_best(Operands args, uint row) {
                                         Words(args.frequency).at[row]);
   uint64_t best = 0ul;
   for (uint id = gl_LocalInvocationIndex; id < width; id += kThreads) {
-    const int count = args.counts != 0ul ? Ints(seen).at[id] : 0;
+    const int count = kCounts != 0u ? Ints(seen).at[id] : 0;
     const uint logit = penalised_logit(Words(from).at[id], count, penalties);
     CommonWords(row_logits).at[id] = logit;
     best = max(best, rank_of(logit, id) + 1ul);  // above the 0 of threads without tokens

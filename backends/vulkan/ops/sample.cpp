@@ -58,7 +58,7 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
                             .width = dim(logits, 1),
                             .blocks = static_cast<std::uint32_t>(blocks_of(call)),
                             .unused = 0};
-  return recorder.dispatch({"sample/portable", {}}, arguments, blocks_of(call));
+  return recorder.dispatch({"sample/portable", {counts.present() ? 1u : 0u}}, arguments, blocks_of(call));
 }
 
 constexpr KernelRow kRows[] = {{.name = "vulkan.sample.portable",
