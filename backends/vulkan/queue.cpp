@@ -101,6 +101,7 @@ Status VulkanQueue::flush() {
 Status VulkanQueue::sync() {
   if (capturing_ != nullptr) return invalid_argument("vulkan: sync while capturing");
   Status status = flush();
+  gpu_->pipelines->save_if_due();
   if (status.ok()) status = gpu_->instance->take_validation_errors();
   status = log().explain(status);
   log().clear();
