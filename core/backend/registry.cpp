@@ -89,8 +89,10 @@ class ExtendedBackend final : public Backend {
 
 }  // namespace
 
+// Never destroyed: drivers that devices would call then (NVIDIA's Vulkan driver crashes) may have ended
+// already.
 Registry& Registry::instance() {
-  static Registry registry;
+  static Registry& registry = *new Registry;
   return registry;
 }
 
