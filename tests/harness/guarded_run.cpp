@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::int64_t kGuard = 256;  // sentinel bytes on either side of a buffer
 constexpr std::uint8_t kSentinel = 0xc3;
-constexpr std::uint8_t kPoison = 0xff;  // NaN in every float type, -1 in integers
+constexpr std::uint8_t kPoison = 0xff;       // NaN in every float type, -1 in integers
+constexpr std::uint8_t kOtherPoison = 0x3c;  // a number in every type
 
 }  // namespace
 
@@ -131,8 +132,12 @@ Status GuardedRun::prepare(const KernelRow& row) {
   return make_scratch(row);
 }
 
+Status GuardedRun::prepare_step(const KernelRow& row) {
+  return row.prepare != nullptr ? row.prepare(*queue_, call_, scratch_) : Status();
+}
+
 Status GuardedRun::launch(const KernelRow& row) {
-  if (row.prepare != nullptr) TAMIS_RETURN_IF_ERROR(row.prepare(*queue_, call_, scratch_));
+  TAMIS_RETURN_IF_ERROR(prepare_step(row));
   TAMIS_RETURN_IF_ERROR(row.launch(*queue_, call_, scratch_));
   return queue_->sync();
 }
@@ -148,9 +153,27 @@ Status GuardedRun::capture_and_replay(const KernelRow& row) {
   Result<std::unique_ptr<Capture>> capture = queue_->end_capture();
   TAMIS_RETURN_IF_ERROR(launched);
   TAMIS_RETURN_IF_ERROR(capture.status());
+  capture_ = std::move(*capture);
   TAMIS_RETURN_IF_ERROR(upload_operands());
-  if (row.prepare != nullptr) TAMIS_RETURN_IF_ERROR(row.prepare(*queue_, call_, scratch_));
-  TAMIS_RETURN_IF_ERROR(queue_->replay(**capture));
+  TAMIS_RETURN_IF_ERROR(prepare_step(row));
+  TAMIS_RETURN_IF_ERROR(queue_->replay(*capture_));
+  return queue_->sync();
+}
+
+Status GuardedRun::repeat(const KernelRow& row) {
+  for (std::size_t i = 0; i < memory_.size(); ++i) {
+    if (memory_[i].buffer == nullptr || op_.operands[i].role != Role::kOut) continue;
+    TAMIS_RETURN_IF_ERROR(queue_->fill(*memory_[i].buffer, kGuard, memory_[i].bytes, kPoison));
+  }
+  TAMIS_RETURN_IF_ERROR(upload_operands());  // the state, which the run before changed, among them
+  const std::uint8_t poison = repeats_++ % 2 == 0 ? kOtherPoison : kPoison;
+  for (const Guarded* memory : {&workspace_, &step_}) {
+    if (memory->buffer == nullptr) continue;
+    TAMIS_RETURN_IF_ERROR(queue_->fill(*memory->buffer, kGuard, memory->bytes, poison));
+  }
+  TAMIS_RETURN_IF_ERROR(prepare_step(row));
+  TAMIS_RETURN_IF_ERROR(capture_ != nullptr ? queue_->replay(*capture_)
+                                            : row.launch(*queue_, call_, scratch_));
   return queue_->sync();
 }
 

@@ -24,6 +24,9 @@ class GuardedRun {
   // The launch captured while the buffers hold poison, then replayed on the inputs: what a row read while it
   // was captured is wrong.
   Status capture_and_replay(const KernelRow& row);
+  // The same once more on the same buffers, outputs and workspace poisoned again: a replay of the capture if
+  // there is one. The workspace begins with other bytes every second time.
+  Status repeat(const KernelRow& row);
   // Memory of operand i after the run, strides removed.
   Result<std::vector<std::byte>> result(std::size_t i);
   Status check_guards_and_inputs();
@@ -40,6 +43,7 @@ class GuardedRun {
   Status upload_weight(std::size_t i);
   Status pack_weight(std::size_t i, const KernelRow& row, const Layout& layout);
   Status make_scratch(const KernelRow& row);
+  Status prepare_step(const KernelRow& row);
   Status check_guards(const Guarded& memory, const std::string& what);
 
   Device& device_;
@@ -55,6 +59,8 @@ class GuardedRun {
   std::vector<std::unique_ptr<Weight>> weights_;
   std::vector<std::unique_ptr<std::vector<WeightPiece>>> pieces_;
   Guarded workspace_, step_;
+  std::unique_ptr<Capture> capture_;
+  int repeats_ = 0;
 };
 
 }  // namespace tamis::harness

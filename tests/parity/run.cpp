@@ -120,7 +120,7 @@ void OpParity::expect(Lane& lane, CaseRecord& record) const {
 }
 
 void OpParity::run_row(Lane& lane, const KernelRow& row, const Subject& subject, CaseRecord& record) {
-  Result<OutputBytes> outputs = harness::run_guarded(*lane.device, row, subject);
+  Result<OutputBytes> outputs = harness::run_guarded(*lane.device, row, subject, request_.runs);
   if (!outputs.ok()) {
     record.message = outputs.status().message();
   } else {

@@ -13,6 +13,7 @@ struct Request {
   // Empty: all. A case is its name or its number in the op's list; a device is "cpu", "cuda", "cuda:1".
   std::vector<std::string> ops, cases, rows, devices;
   std::uint64_t seed = 1;
+  int runs = 2;  // of every row on every case; all must give the same bits
   std::string save_path, against_path;
   std::string expected_folder;  // of <backend>.txt; empty: nothing is expected
 };
