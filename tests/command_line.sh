@@ -281,6 +281,10 @@ pass="^1 passed, 0 failed, 0 skipped$"
 check 0 "$pass" "$tamis" parity op --op topk_select --case 17 --seed 5 --device cpu
 check 0 "$pass" "$tamis" parity --op topk_select --case 17 --seed 5 --device cpu
 check 0 "1 cases, 1 with equal bits, 0 failed$" "$tamis" parity op --op topk_select --case 17 --device cpu --device cpu
+check 0 "$pass" "$tamis" parity op --op topk_select --case 17 --device cpu --repeat 5 --no-poison
+check 0 "^1 passed, 0 failed" "$tamis" parity op --op topk_select --device cpu --max-elements 8
+refuses "nothing to compare" parity op --op topk_select --device cpu --max-elements 1
+check 105 "repeat: Value 1 not in range" "$tamis" parity op --repeat 1
 check 0 "passed, 0 failed" "$tamis" parity op --op rms_norm,argmax --device cpu --save "$folder/rows.safetensors" \
   --html "$folder/rows.html" --json "$folder/rows.json"
 json 'j["failed"] == 0 and {c["op"] for c in j["cases"]} == {"rms_norm", "argmax"}' cat "$folder/rows.json"

@@ -103,7 +103,7 @@ TEST(PlantedFaults, ShowInRepeats) {
   Request request = request_for({"moe_route"}, {"planted"});
   request.rows = {"planted.moe_route.twin", "planted.moe_route.left_in_the_workspace"};
   for (const int runs : {2, 3, 20}) {
-    request.runs = runs;
+    request.guard.runs = runs;
     const Report report = must(run_ops(request));
     for (const RowSummary& row : summarise_rows(report)) {
       const bool shows = runs > 2 && !row.row.ends_with(".twin");

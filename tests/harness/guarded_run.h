@@ -13,10 +13,19 @@ namespace tamis::harness {
 // Memory of a tensor, row-major, strides removed.
 std::vector<std::byte> pack(const TensorDesc& desc, std::byte* memory);
 
+// How a row is run on a case.
+struct GuardOptions {
+  int runs = 2;  // at least
+  // Outputs and workspace hold NaN before a run; false: what the device gave, for tools that find reads of
+  // memory that nobody wrote.
+  bool poison = true;
+};
+
 class GuardedRun {
  public:
-  GuardedRun(Device& device, const OpDef& op, const cases::Case& test_case, const HostInstance& host)
-      : device_(device), op_(op), case_(test_case), host_(host) {}
+  GuardedRun(Device& device, const OpDef& op, const cases::Case& test_case, const HostInstance& host,
+             bool poison)
+      : device_(device), op_(op), case_(test_case), host_(host), poison_(poison) {}
 
   // Uploads the operands, weights in the layout that the row asks for, and makes the workspace.
   Status prepare(const KernelRow& row);
@@ -37,7 +46,11 @@ class GuardedRun {
     std::shared_ptr<Buffer> buffer;
     std::int64_t bytes = 0;
   };
-  Result<Guarded> guarded(std::int64_t bytes, std::uint8_t fill);
+  // Uninitialised between the guards; then filled, or poisoned if the run is.
+  Result<Guarded> guarded(std::int64_t bytes);
+  Result<Guarded> filled(std::int64_t bytes, std::uint8_t value);
+  Result<Guarded> poisoned(std::int64_t bytes);
+  Status poison(const Guarded& memory, std::uint8_t value);
   Result<std::vector<std::byte>> download(const Guarded& memory);
   Status upload_operands();
   Status upload_weight(std::size_t i);
@@ -50,6 +63,7 @@ class GuardedRun {
   const OpDef& op_;
   const cases::Case& case_;
   const HostInstance& host_;
+  bool poison_;
   std::unique_ptr<Queue> queue_;
   std::vector<Tensor> operands_;
   OpCall call_;  // at one address: a capture may hold it

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "core/ops/oracle/oracle.h"
-#include "tests/harness/guarded_run.h"
 
 namespace tamis::harness {
 namespace {
@@ -125,8 +124,11 @@ Reason takes(const Device& device, const KernelRow& row, const OpCall& call) {
   return row.accepts != nullptr ? row.accepts(device.info(), call) : accept();
 }
 
-Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject, int runs) {
-  const auto make = [&] { return GuardedRun(device, *subject.op, *subject.test_case, subject.host); };
+Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject,
+                                const GuardOptions& options) {
+  const auto make = [&] {
+    return GuardedRun(device, *subject.op, *subject.test_case, subject.host, options.poison);
+  };
   GuardedRun first = make(), second = make();
   TAMIS_RETURN_IF_ERROR(run_once(first, row, false));
   TAMIS_ASSIGN_OR_RETURN(OutputBytes outputs, outputs_of(first, subject));
@@ -147,7 +149,7 @@ Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subj
     }
     return internal_error("{}: two runs of one call differ", name);
   }
-  TAMIS_RETURN_IF_ERROR(repeat_run(second, row, subject, {outputs, runs}));
+  TAMIS_RETURN_IF_ERROR(repeat_run(second, row, subject, {outputs, options.runs}));
   return outputs;
 }
 

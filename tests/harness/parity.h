@@ -11,6 +11,7 @@
 #include "core/backend/kernel_table.h"
 #include "tests/cases/case.h"
 #include "tests/harness/compare.h"
+#include "tests/harness/guarded_run.h"
 #include "tests/harness/host_instance.h"
 
 namespace tamis::harness {
@@ -40,8 +41,9 @@ Result<Subject> make_subject(const OpDef& op, const cases::Case& test_case, std:
 // Why the row does not take the call on this device, or accepted.
 Reason takes(const Device& device, const KernelRow& row, const OpCall& call);
 
-// Runs the row `runs` times, twice at least. An error names what it did wrong, whatever the numbers.
-Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject, int runs = 2);
+// Runs the row as often as the options say. An error names what it did wrong, whatever the numbers.
+Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject,
+                                const GuardOptions& options = {});
 
 struct Judgement {
   std::string failure;  // empty: within the contract
