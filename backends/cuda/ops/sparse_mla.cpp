@@ -167,7 +167,7 @@ SparseMlaArgs args_of(const OpCall& call, std::int64_t first, std::int64_t token
           .slots_token = stride(kSlots, 0),
           .length = reinterpret_cast<const std::int32_t*>(at(kLength)),
           .length_token = stride(kLength, 0),
-          .sink = call[kSink].present() ? pointer<const float>(call[kSink]) : nullptr,
+          .sink = pointer<const float>(call[kSink]),
           .out = at(kOut),
           .out_token = stride(kOut, 0),
           .out_head = stride(kOut, 1),
