@@ -31,6 +31,9 @@ Summary times_of(const Row& row) {
 // more about the machine: on an idle one it stays within 5 %.
 constexpr double kReferenceMoved = 0.1;
 
+// Noise from which on "no difference" says little.
+constexpr double kNoiseHides = 0.5;
+
 // Why a difference between two rows may not come from what they measured; empty: nothing is known.
 std::string doubt(const Row& base, const Row& other) {
   if (!base.warnings.empty()) return base.warnings;
@@ -93,6 +96,7 @@ Comparison compare_rows(const Row& base, const Row& other, std::size_t file) {
   line.noise = noise(a, b);
   if (!differs(a, b)) {
     line.verdict = Verdict::kSame;
+    if (line.noise > kNoiseHides) line.why = "the noise would hide any smaller difference";
   } else if (line.why = doubt(base, other); !line.why.empty()) {
     line.verdict = Verdict::kUnclear;
   } else {

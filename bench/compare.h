@@ -31,7 +31,7 @@ struct Comparison {
   double noise =
       0;  // a smaller difference, as a share of the smaller median, says nothing (bench/statistics.h)
   Verdict verdict = Verdict::kRefused;
-  std::string why;  // of refusals and unclear ones
+  std::string why;  // of refusals and unclear ones; what to doubt of others
 };
 
 struct CompareResult {

@@ -73,11 +73,12 @@ class PartRun {
     const RunnerOptions runner = sized(options_.runner, points, part);
     std::vector<std::vector<StepShape>> steps;
     for (const Point& point : points) steps.push_back(point.shapes());
-    TAMIS_ASSIGN_OR_RETURN(need_, memory_need(config, runner, steps));
+    TAMIS_ASSIGN_OR_RETURN(need_, layer_need(config, runner, steps));
     TAMIS_RETURN_IF_ERROR(check_memory(need_, runner));
     message(fmt::format("{} {}: making {:.1f} GB of random weights, {:.1f} GB of cache",
                         family_name(config.family), part_name(part),
-                        static_cast<double>(need_.weights) * 1e-9, static_cast<double>(need_.cache) * 1e-9));
+                        static_cast<double>(need_.generated) * 1e-9,
+                        static_cast<double>(need_.device.cache) * 1e-9));
     reset_host_peak();
     TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Checkpoint> checkpoint, random_checkpoint(config, options_.seed));
     TAMIS_ASSIGN_OR_RETURN(runner_, Runner::create(config, std::move(checkpoint), runner));
@@ -147,7 +148,7 @@ class PartRun {
     for (double& sample : samples) sample *= 1e6;
     observer_.end(row);
     if (row.warnings.empty()) row.warnings = warnings;  // of an earlier round
-    const std::int64_t mapped = need_.host_copy ? 0 : need_.weights;
+    const std::int64_t mapped = need_.host_copy() ? 0 : need_.generated;
     row.device_bytes = runner_->resident_bytes() + mapped;
     row.host_peak_bytes = host_peak_bytes();
     return samples;
@@ -213,7 +214,7 @@ class PartRun {
   Observer& observer_;
   WeightPool pool_;
   LayerPart part_ = LayerPart::kMoe;
-  MemoryNeed need_;
+  LayerNeed need_;
   std::unique_ptr<Runner> runner_;
   std::optional<Bench> bench_;
   std::unique_ptr<Flusher> flusher_;

@@ -1,8 +1,6 @@
 #include "bench/layer_cut.h"
 
 #include <algorithm>
-#include <cstring>
-#include <set>
 
 #include "core/model/model_size.h"
 #include "core/model/random_model.h"
@@ -24,30 +22,6 @@ Status set_experts(MoeConfig& moe, std::int64_t experts) {
   }
   moe.n_experts = experts;
   return {};
-}
-
-// Of the weights that the plan's rows want packed and that are not in `seen` yet.
-std::int64_t packed_bytes(const Plan& plan, const DeviceInfo& device, std::set<std::string>& seen) {
-  std::int64_t bytes = 0;
-  for (std::size_t i = 0; i < plan.nodes().size(); ++i) {
-    const PlannedNode& planned = plan.nodes()[i];
-    if (planned.choice.row->weight_layout == nullptr) continue;
-    const PlanCall call = plan.unbound_call(i);
-    for (std::size_t o = 0; o < planned.node->operands.size(); ++o) {
-      const ValueId operand = planned.node->operands[o];
-      if (operand < 0) continue;
-      const StorageInfo& storage = plan.graph().storage(plan.graph().value(operand).storage);
-      if (storage.kind != StorageKind::kWeight || plan.graph().desc(operand).rank < 2) continue;
-      const Layout layout = planned.choice.row->weight_layout(device, call.call, o);
-      if (std::strcmp(layout.name, kStoredLayout) == 0) continue;
-      if (seen.insert(storage.name).second) bytes += layout.bytes;
-    }
-  }
-  return bytes;
-}
-
-std::string gigabytes(std::int64_t bytes) {
-  return fmt::format("{:.1f} GB", static_cast<double>(bytes) * 1e-9);
 }
 
 }  // namespace
@@ -94,49 +68,37 @@ Result<ModelConfig> cut_part(const ModelConfig& model, LayerPart part, std::int6
   return cut;
 }
 
-Result<MemoryNeed> memory_need(const ModelConfig& config, const RunnerOptions& options,
-                               const std::vector<std::vector<StepShape>>& steps) {
-  MemoryNeed need;
+Result<LayerNeed> layer_need(const ModelConfig& config, const RunnerOptions& options,
+                             const std::vector<std::vector<StepShape>>& steps) {
+  LayerNeed need;
   TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Checkpoint> checkpoint, random_checkpoint(config, 0));
   TAMIS_ASSIGN_OR_RETURN(const StoredBytes stored, stored_bytes(*checkpoint, config));
-  need.weights = resident_weight_bytes(config, stored);
-  const std::int64_t pages = CachePool::pages_for(options.cache_tokens);
-  for (const LayerConfig& layer : config.layers) {
-    need.cache += kv_cache_desc(config, options.precision, pages).span_bytes();
-    if (layer.has_indexer) need.cache += index_cache_desc(config, options.precision, pages).span_bytes();
-  }
+  need.generated = resident_weight_bytes(config, stored);
+  need.device.cache = CachePool::bytes_for(config, options.precision, options.cache_tokens, options.mtp);
   RunnerOptions planning = options;
   planning.plan_only = true;
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
                          Runner::create(config, std::move(checkpoint), planning));
-  std::set<std::string> packed;
   for (const std::vector<StepShape>& shapes : steps) {
     StepKey key = runner->key_for_shapes(shapes);
     key.layers_only = options.layers_only;
     if (key.layers_only) key.n_out = 0;
     TAMIS_ASSIGN_OR_RETURN(const Plan* plan, runner->plan(key));
-    need.arena = std::max(need.arena, plan->arena_bytes());
-    need.packed += packed_bytes(*plan, runner->device().info(), packed);
+    need.device.add(*plan, runner->device());
   }
-  need.inputs = 4 * options.max_batch_tokens * config.hidden * 4 +
-                8 * bucket(options.max_sequences) * kv_bucket(options.cache_tokens) / kPageSize;
-  need.host_copy = runner->device().info().backend != "cpu";
+  need.device.activations += 4 * options.max_batch_tokens * config.hidden * 4 +
+                             8 * bucket(options.max_sequences) * kv_bucket(options.cache_tokens) / kPageSize;
+  const bool on_host = runner->device().info().backend == "cpu";
+  (on_host ? need.device : need.host).weights += need.generated;
   return need;
 }
 
-Status check_memory(const MemoryNeed& need, const RunnerOptions& options) {
+Status check_memory(const LayerNeed& need, const RunnerOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, Registry::instance().device(options.device));
+  TAMIS_RETURN_IF_ERROR(tamis::check_memory(need.device, options.cache_tokens, *device));
+  if (!need.host_copy()) return {};
   TAMIS_ASSIGN_OR_RETURN(const std::shared_ptr<Device> host, Registry::instance().device("cpu"));
-  const std::string parts = fmt::format("weights {}, packed {}, cache {}, arena {}, inputs {}",
-                                        gigabytes(need.weights), gigabytes(need.packed),
-                                        gigabytes(need.cache), gigabytes(need.arena), gigabytes(need.inputs));
-  if (const std::int64_t has = device->free_bytes(); has > 0 && need.device() > has)
-    return out_of_memory("{} needs {} ({}), has {} free", device->info().name, gigabytes(need.device()),
-                         parts, gigabytes(has));
-  if (const std::int64_t has = host->free_bytes(); has > 0 && need.host() > has)
-    return out_of_memory("the host needs {} to make the weights, has {} free", gigabytes(need.host()),
-                         gigabytes(has));
-  return {};
+  return tamis::check_memory(need.host, 0, *host).with_context("to make the weights");
 }
 
 }  // namespace tamis::bench

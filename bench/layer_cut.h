@@ -2,6 +2,7 @@
 // that holds no more than that.
 #pragma once
 
+#include "core/engine/memory_need.h"
 #include "core/engine/runner.h"
 
 namespace tamis::bench {
@@ -17,18 +18,18 @@ std::int64_t count_parts(const ModelConfig& model, LayerPart part);
 // kInvalidArgument: the model has no such layer, or cannot route to so few experts.
 Result<ModelConfig> cut_part(const ModelConfig& model, LayerPart part, std::int64_t experts);
 
-// What a run takes at most, before anything is allocated.
-struct MemoryNeed {
-  std::int64_t weights = 0, packed = 0, cache = 0, arena = 0, inputs = 0;
-  bool host_copy = false;  // weights are made in host memory and then uploaded
-  // On the host, what a row packs stands beside the stored weights; on a device, in their place.
-  std::int64_t device() const { return weights + (host_copy ? 0 : packed) + cache + arena + inputs; }
-  std::int64_t host() const { return host_copy ? weights : 0; }
+// What a run takes at most, before anything is allocated. The weights are made in host memory: on the CPU
+// they count among the device's.
+struct LayerNeed {
+  MemoryNeed device, host;
+  std::int64_t generated = 0;  // bytes of weights
+
+  bool host_copy() const { return host.weights > 0; }
 };
 // From plans of steps of these shapes on a runner that only plans.
-Result<MemoryNeed> memory_need(const ModelConfig& config, const RunnerOptions& options,
-                               const std::vector<std::vector<StepShape>>& steps);
-// kOutOfMemory: "needs X GB (weights …, cache …), has Y GB".
-Status check_memory(const MemoryNeed& need, const RunnerOptions& options);
+Result<LayerNeed> layer_need(const ModelConfig& config, const RunnerOptions& options,
+                             const std::vector<std::vector<StepShape>>& steps);
+// As check_memory(MemoryNeed, …), of the device and of the host.
+Status check_memory(const LayerNeed& need, const RunnerOptions& options);
 
 }  // namespace tamis::bench

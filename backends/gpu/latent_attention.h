@@ -24,16 +24,39 @@ inline std::int64_t latent_parts(const DeviceInfo& device, std::int64_t blocks, 
 }
 
 // Bytes of one part of every (token, head).
-inline std::int64_t latent_part_bytes(const OpCall& call, int q_latent) {
-  const TensorDesc& q = call[q_latent].desc;
+inline std::int64_t latent_part_bytes(const OpCall& call) {
+  const TensorDesc& q = call[0].desc;  // q_latent
   return 4 * q.dim(0) * q.dim(1) * (q.dim(2) + 2);
 }
 
-// Cuts the workspace into as many parts as it was planned for.
-inline void use_parts(const Scratch& scratch, std::int64_t part_bytes, LatentAttention& args) {
+// What a row that splits keys is made of. `most_keys` gives the most keys of a token, `arguments` the call's
+// LatentAttention, whose workspace is cut into as many parts as it was planned for.
+template <std::int64_t (*most_keys)(const OpCall&)>
+std::int64_t parts_of(const DeviceInfo& device, const OpCall& call) {
+  const TensorDesc& q = call[0].desc;
+  return latent_parts(device, latent_blocks(q.dim(0), q.dim(1)), most_keys(call));
+}
+
+template <std::int64_t (*most_keys)(const OpCall&)>
+std::int64_t split_workspace(const DeviceInfo& device, const OpCall& call) {
+  const std::int64_t parts = parts_of<most_keys>(device, call);
+  return parts > 1 ? parts * latent_part_bytes(call) : 0;
+}
+
+template <std::int64_t (*most_keys)(const OpCall&)>
+Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
+  return parts_of<most_keys>(device, call) > 1 ? accept()
+                                               : reason::slower("enough blocks without splitting keys");
+}
+
+template <LatentAttention (*arguments)(const OpCall&), auto launch_kernel>
+Status launch_split(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  LatentAttention args = arguments(call);
+  const std::int64_t part_bytes = latent_part_bytes(call);
   args.parts = part_bytes == 0 ? 1 : std::max<std::int64_t>(1, scratch.workspace_bytes / part_bytes);
   args.part.values = reinterpret_cast<float*>(address_of(scratch.workspace, scratch.workspace_offset));
   args.part.states = args.part.values + args.tokens * args.heads * args.parts * args.cache.c;
+  return static_cast<GpuQueue&>(queue).submit(call.op->name, launch_kernel, args);
 }
 
 }  // namespace tamis::gpu

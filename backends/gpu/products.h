@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "backends/gpu/planes.h"
@@ -131,6 +132,43 @@ inline Result<Activations> quantize(GpuQueue& queue, const char* op, ActQuant mo
   args.pow2 = mode == ActQuant::kE4M3Group128Pow2;
   TAMIS_RETURN_IF_ERROR(queue.submit(op, launch_quantize, args));
   return args.out;
+}
+
+// What a product's rows are made of. Launches differ by the weights' form and by kernel.
+struct ProductRows {
+  const char* op;
+  const char* names[4];  // in the order of product_rows()
+  decltype(KernelRow::accepts) accepts_packed, accepts_stored;
+  decltype(KernelRow::prefers) prefers_decode;
+  decltype(KernelRow::workspace) workspace;
+  decltype(KernelRow::launch) launch_packed_decode, launch_packed, launch_stored_decode, launch_stored;
+};
+
+// Packed FP8 weights first, and of each form the kernel for few tokens first. Only the others are
+// batch-invariant: whether a kernel for few tokens runs depends on the batch, and its sums have another
+// order.
+constexpr std::array<KernelRow, 4> product_rows(const ProductRows& p) {
+  KernelRow packed{.name = p.names[1], .op = p.op, .families = "packed"};
+  packed.numerics.invariance = Invariance::kBatch;
+  packed.accepts = p.accepts_packed;
+  packed.weight_layout = row_scales_layout;
+  packed.pack = pack_row_scales;
+  packed.workspace = p.workspace;
+  packed.launch = p.launch_packed;
+  KernelRow stored{.name = p.names[3], .op = p.op, .families = "portable"};
+  stored.numerics.invariance = Invariance::kBatch;
+  stored.accepts = p.accepts_stored;
+  stored.workspace = p.workspace;
+  stored.launch = p.launch_stored;
+  const auto decode = [&](KernelRow row, const char* name, decltype(KernelRow::launch) launch) {
+    row.name = name;
+    row.numerics.invariance = Invariance::kRun;
+    row.prefers = p.prefers_decode;
+    row.launch = launch;
+    return row;
+  };
+  return {decode(packed, p.names[0], p.launch_packed_decode), packed,
+          decode(stored, p.names[2], p.launch_stored_decode), stored};
 }
 
 }  // namespace tamis::gpu

@@ -44,6 +44,9 @@ namespace tamis::vulkan {
   X(vkDestroyShaderModule)         \
   X(vkCreatePipelineLayout)        \
   X(vkDestroyPipelineLayout)       \
+  X(vkCreatePipelineCache)         \
+  X(vkDestroyPipelineCache)        \
+  X(vkGetPipelineCacheData)        \
   X(vkCreateComputePipelines)      \
   X(vkDestroyPipeline)             \
   X(vkCreateCommandPool)           \

@@ -25,7 +25,7 @@ Result<std::shared_ptr<Gpu>> Gpu::open(std::shared_ptr<Instance> instance, const
           .with_context(physical.info.name));
   TAMIS_RETURN_IF_ERROR(load_api(api, gpu->device, gpu->vk).with_context(physical.info.name));
   gpu->vk.vkGetDeviceQueue(gpu->device, physical.queue_family, 0, &gpu->queue_);
-  TAMIS_ASSIGN_OR_RETURN(gpu->pipelines, Pipelines::create(gpu->vk, gpu->device));
+  TAMIS_ASSIGN_OR_RETURN(gpu->pipelines, Pipelines::create(gpu->vk, gpu->device, physical.cache_key));
   return gpu;
 }
 

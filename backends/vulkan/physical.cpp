@@ -25,6 +25,7 @@ constexpr std::uint32_t kThreads = 256;  // of the largest work group of shaders
 struct Properties {
   VkPhysicalDeviceProperties2 core{};
   VkPhysicalDeviceDriverProperties driver{};
+  VkPhysicalDeviceIDProperties id{};
   VkPhysicalDeviceSubgroupProperties subgroup{};
   VkPhysicalDeviceMaintenance3Properties maintenance3{};
   VkPhysicalDeviceSubgroupSizeControlProperties subgroup_sizes{};
@@ -33,11 +34,13 @@ struct Properties {
   Properties() {
     core.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
     driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
+    id.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES;
     subgroup.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES;
     maintenance3.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES;
     subgroup_sizes.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES;
     core.pNext = &driver;
-    driver.pNext = &subgroup;
+    driver.pNext = &id;
+    id.pNext = &subgroup;
     subgroup.pNext = &maintenance3;
   }
   Properties(const Properties&) = delete;
@@ -119,6 +122,16 @@ void describe_subgroups(const Properties& properties, bool varies, Physical& phy
                   least == most ? fmt::format("{}", least) : fmt::format("{} to {}", least, most));
 }
 
+PipelineCacheKey cache_key_of(const Properties& properties) {
+  PipelineCacheKey key;
+  std::memcpy(key.driver.data(), properties.id.driverUUID, key.driver.size());
+  std::memcpy(key.pipelines.data(), properties.core.properties.pipelineCacheUUID, key.pipelines.size());
+  key.vendor = properties.core.properties.vendorID;
+  key.device = properties.core.properties.deviceID;
+  key.driver_version = properties.core.properties.driverVersion;
+  return key;
+}
+
 }  // namespace
 
 RequiredFeatures::RequiredFeatures() {
@@ -159,6 +172,7 @@ Result<Physical> describe(const Instance& instance, VkPhysicalDevice handle) {
     if (*requirement.flag(features) == VK_FALSE) return unsupported("{}: no {}", info.name, requirement.name);
   }
   physical.limits = properties.core.properties.limits;
+  physical.cache_key = cache_key_of(properties);
   if (physical.limits.maxComputeWorkGroupInvocations < kThreads ||
       physical.limits.maxComputeWorkGroupSize[0] < kThreads)
     return unsupported("{}: no work groups of {} threads", info.name, kThreads);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/vulkan/instance.h"
+#include "backends/vulkan/pipeline_cache.h"
 #include "core/backend/device_info.h"
 
 namespace tamis::vulkan {
@@ -17,6 +18,7 @@ struct Physical {
   bool memory_budget = false;   // VK_EXT_memory_budget: the driver says how much is free
   std::int64_t heap_bytes = 0;  // of the heap that device memory comes from
   std::uint32_t heap = 0;
+  PipelineCacheKey cache_key;  // without the shaders
 };
 
 // kUnsupported names the device and the first thing it lacks.

@@ -1,5 +1,9 @@
 #include "backends/vulkan/pipelines.h"
 
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/base/settings.h"
 #include "shaders/table.inc"
 
 namespace tamis::vulkan {
@@ -12,10 +16,39 @@ const ShaderModule* find_module(std::string_view name) {
   return nullptr;
 }
 
+constexpr std::chrono::seconds kBetweenSaves{5};
+
+// Of all shaders: a build with others has a file of its own.
+std::uint64_t hash_of_shaders() {
+  std::uint64_t hash = hash_bytes({});
+  for (const ShaderModule& module : kShaderModules)
+    hash = hash_bytes(std::as_bytes(std::span(module.words, module.bytes / sizeof(std::uint32_t))), hash);
+  return hash;
+}
+
+PipelineCacheKey with_shaders(PipelineCacheKey key) {
+  static const std::uint64_t shaders = hash_of_shaders();
+  key.shaders = shaders;
+  return key;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Pipelines>> Pipelines::create(const DeviceApi& vk, VkDevice device) {
-  std::unique_ptr<Pipelines> pipelines(new Pipelines(vk, device));
+Pipelines::Pipelines(const DeviceApi& vk, VkDevice device, const PipelineCacheKey& key)
+    : vk_(vk),
+      device_(device),
+      file_(settings::vulkan_cache_path(), with_shaders(key)),
+      next_save_(std::chrono::steady_clock::now() + kBetweenSaves) {}
+
+Result<std::unique_ptr<Pipelines>> Pipelines::create(const DeviceApi& vk, VkDevice device,
+                                                     PipelineCacheKey key) {
+  std::unique_ptr<Pipelines> pipelines(new Pipelines(vk, device, key));
+  TAMIS_RETURN_IF_ERROR(pipelines->create_layout());
+  pipelines->open_cache();
+  return pipelines;
+}
+
+Status Pipelines::create_layout() {
   VkPushConstantRange range{};
   range.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT;
   range.size = kPushBytes;
@@ -23,22 +56,72 @@ Result<std::unique_ptr<Pipelines>> Pipelines::create(const DeviceApi& vk, VkDevi
   info.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO;
   info.pushConstantRangeCount = 1;
   info.pPushConstantRanges = &range;
-  TAMIS_RETURN_IF_ERROR(check(vk.vkCreatePipelineLayout(device, &info, nullptr, &pipelines->layout_),
-                              "vkCreatePipelineLayout"));
-  return pipelines;
+  return check(vk_.vkCreatePipelineLayout(device_, &info, nullptr, &layout_), "vkCreatePipelineLayout");
+}
+
+void Pipelines::open_cache() {
+  if (file_.path().empty()) return;
+  Result<std::vector<std::byte>> data = file_.read();
+  if (!data.ok()) {
+    log(LogLevel::kWarn, "vulkan: pipeline cache ignored: {}", data.status().message());
+    data = std::vector<std::byte>();
+  }
+  VkPipelineCacheCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO;
+  info.initialDataSize = data->size();
+  info.pInitialData = data->data();
+  VkResult result = vk_.vkCreatePipelineCache(device_, &info, nullptr, &cache_);
+  if (result != VK_SUCCESS && !data->empty()) {
+    info.initialDataSize = 0;
+    result = vk_.vkCreatePipelineCache(device_, &info, nullptr, &cache_);
+  }
+  if (const Status made = check(result, "vkCreatePipelineCache"); !made.ok()) {
+    cache_ = VK_NULL_HANDLE;
+    log(LogLevel::kWarn, "vulkan: no pipeline cache: {}", made.message());
+    return;
+  }
+  log(LogLevel::kInfo, "vulkan: pipeline cache {}: {} bytes", file_.path(), info.initialDataSize);
 }
 
 Pipelines::~Pipelines() {
+  // Nobody can be told of a failure any more: the log may be gone when the process ends.
+  if (unsaved_) static_cast<void>(save());
   for (const auto& [kernel, pipeline] : pipelines_) vk_.vkDestroyPipeline(device_, pipeline, nullptr);
+  if (cache_ != VK_NULL_HANDLE) vk_.vkDestroyPipelineCache(device_, cache_, nullptr);
   if (layout_ != VK_NULL_HANDLE) vk_.vkDestroyPipelineLayout(device_, layout_, nullptr);
 }
 
 Result<VkPipeline> Pipelines::find(const Kernel& kernel) {
   const std::lock_guard lock(mutex_);
   if (const auto it = pipelines_.find(kernel); it != pipelines_.end()) return it->second;
+  const auto begin = std::chrono::steady_clock::now();
   TAMIS_ASSIGN_OR_RETURN(const VkPipeline pipeline, build(kernel));
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+  log(LogLevel::kDebug, "vulkan: pipeline {}: {:.2f} ms", kernel.shader, took.count());
   pipelines_.emplace(kernel, pipeline);
+  unsaved_ = cache_ != VK_NULL_HANDLE;
   return pipeline;
+}
+
+void Pipelines::save_if_due() {
+  if (!unsaved_) return;
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_save_) return;
+  next_save_ = now + kBetweenSaves;
+  if (const Status saved = save(); !saved.ok())
+    log(LogLevel::kWarn, "vulkan: pipeline cache not saved: {}", saved.message());
+}
+
+Status Pipelines::save() {
+  unsaved_ = false;
+  std::size_t bytes = 0;
+  TAMIS_RETURN_IF_ERROR(
+      check(vk_.vkGetPipelineCacheData(device_, cache_, &bytes, nullptr), "vkGetPipelineCacheData"));
+  std::vector<std::byte> data(bytes);
+  TAMIS_RETURN_IF_ERROR(
+      check(vk_.vkGetPipelineCacheData(device_, cache_, &bytes, data.data()), "vkGetPipelineCacheData"));
+  return file_.write(std::span(data).first(bytes));
 }
 
 Result<VkPipeline> Pipelines::build(const Kernel& kernel) const {
@@ -68,7 +151,7 @@ Result<VkPipeline> Pipelines::build(const Kernel& kernel) const {
   info.stage.pSpecializationInfo = &constants;
   info.layout = layout_;
   VkPipeline pipeline = VK_NULL_HANDLE;
-  const VkResult result = vk_.vkCreateComputePipelines(device_, VK_NULL_HANDLE, 1, &info, nullptr, &pipeline);
+  const VkResult result = vk_.vkCreateComputePipelines(device_, cache_, 1, &info, nullptr, &pipeline);
   vk_.vkDestroyShaderModule(device_, module, nullptr);
   TAMIS_RETURN_IF_ERROR(check(result, "vkCreateComputePipelines").with_context(kernel.shader));
   return pipeline;

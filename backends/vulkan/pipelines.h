@@ -1,15 +1,18 @@
 // Compute pipelines, made when first used and kept: one per shader and set of specialisation constants. All
 // share one layout: no descriptors, since operands come as addresses, and 128 bytes of push constants (what
-// every Vulkan device has).
+// every Vulkan device has). The driver's cache of them outlives the process in a file (pipeline_cache.h).
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <span>
 
 #include "backends/vulkan/api.h"
+#include "backends/vulkan/pipeline_cache.h"
 
 namespace tamis::vulkan {
 
@@ -26,23 +29,34 @@ struct Kernel {
 
 class Pipelines {
  public:
-  static Result<std::unique_ptr<Pipelines>> create(const DeviceApi& vk, VkDevice device);
-  ~Pipelines();
+  static Result<std::unique_ptr<Pipelines>> create(const DeviceApi& vk, VkDevice device,
+                                                   PipelineCacheKey key);
+  ~Pipelines();  // saves what is new
   Pipelines(const Pipelines&) = delete;
   Pipelines& operator=(const Pipelines&) = delete;
 
   VkPipelineLayout layout() const { return layout_; }
   Result<VkPipeline> find(const Kernel& kernel);
+  // Writes the cache if there are new pipelines, and the last time was some seconds ago: a server that is
+  // killed loses little. Failure is logged and costs only the next start's time.
+  void save_if_due();
 
  private:
-  Pipelines(const DeviceApi& vk, VkDevice device) : vk_(vk), device_(device) {}
+  Pipelines(const DeviceApi& vk, VkDevice device, const PipelineCacheKey& key);
+  Status create_layout();
+  void open_cache();
   Result<VkPipeline> build(const Kernel& kernel) const;
+  Status save();
 
   const DeviceApi& vk_;
   VkDevice device_;
+  PipelineCacheFile file_;
   VkPipelineLayout layout_ = VK_NULL_HANDLE;
+  VkPipelineCache cache_ = VK_NULL_HANDLE;  // null: without a file, or where the driver makes none
   std::mutex mutex_;
   std::map<Kernel, VkPipeline> pipelines_;
+  std::atomic<bool> unsaved_ = false;
+  std::chrono::steady_clock::time_point next_save_;
 };
 
 }  // namespace tamis::vulkan

@@ -101,6 +101,7 @@ Status VulkanQueue::flush() {
 Status VulkanQueue::sync() {
   if (capturing_ != nullptr) return invalid_argument("vulkan: sync while capturing");
   Status status = flush();
+  gpu_->pipelines->save_if_due();
   if (status.ok()) status = gpu_->instance->take_validation_errors();
   status = log().explain(status);
   log().clear();
@@ -172,6 +173,11 @@ Status VulkanQueue::replay(Capture& capture) {
   TAMIS_RETURN_IF_ERROR(submit_current(recorded.recording.get()));
   recorded.last_run = timeline_->submitted();
   return {};
+}
+
+Result<std::uint64_t> VulkanQueue::store(std::span<const std::byte> data) {
+  TAMIS_ASSIGN_OR_RETURN(const Recording::Arguments stored, target()->store(data));
+  return stored.address;
 }
 
 Status VulkanQueue::begin_launch(const OpCall& call, const Scratch& scratch) {

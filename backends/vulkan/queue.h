@@ -40,6 +40,9 @@ class VulkanQueue final : public Queue {
     static_assert(std::is_trivially_copyable_v<Arguments>);
     return target()->dispatch(kernel, std::as_bytes(std::span(&arguments, 1)), groups);
   }
+  // A copy of `data`, which dispatches read beside their arguments, as long-lived as the recorded work. Its
+  // device address.
+  Result<std::uint64_t> store(std::span<const std::byte> data);
   // Between dispatches of one launch, where one reads what another wrote.
   void barrier() { target()->barrier_within(); }
 

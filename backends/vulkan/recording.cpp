@@ -131,13 +131,13 @@ void Recording::timestamp(VkQueryPool pool, std::uint32_t slot) {
 
 Result<Recording::Arguments> Recording::store(std::span<const std::byte> bytes) {
   const auto size = static_cast<std::int64_t>(bytes.size());
-  if (size > kArgumentBlock) return invalid_argument("vulkan: {} bytes of arguments", size);
-  if (block_ < blocks_.size() && block_used_ + size > kArgumentBlock) {
+  while (block_ < blocks_.size() && block_used_ + size > blocks_[block_].bytes()) {
     ++block_;
     block_used_ = 0;
   }
   if (block_ == blocks_.size()) {
-    TAMIS_ASSIGN_OR_RETURN(Allocation block, Allocation::create(gpu_, kArgumentBlock, Memory::kHost));
+    TAMIS_ASSIGN_OR_RETURN(Allocation block,
+                           Allocation::create(gpu_, std::max(size, kArgumentBlock), Memory::kHost));
     blocks_.push_back(std::move(block));
   }
   const Allocation& block = blocks_[block_];

@@ -43,7 +43,7 @@ class Recording {
     VkDeviceSize offset = 0;
     std::uint64_t address = 0;
   };
-  // A copy of `bytes` that stays valid as long as what is recorded here may run. At most kArgumentBlock.
+  // A copy of `bytes` that stays valid as long as what is recorded here may run.
   Result<Arguments> store(std::span<const std::byte> bytes);
 
  private:

@@ -26,6 +26,14 @@ std::string models_path() { return read("TAMIS_MODELS", ""); }
 std::string backends_path() { return read("TAMIS_BACKENDS", ""); }
 bool null_device() { return read("TAMIS_NULL_DEVICE", "") == "1"; }
 bool vulkan_validation() { return read("TAMIS_VULKAN_VALIDATION", "") == "1"; }
+std::string vulkan_cache_path() {
+  const std::string folder = read("TAMIS_VULKAN_CACHE", "");
+  if (!folder.empty()) return folder == "off" ? "" : folder;
+  const std::string cache = read("XDG_CACHE_HOME", ""), home = read("HOME", "");
+  // The XDG specification has relative paths ignored.
+  if (cache.starts_with('/')) return cache + "/tamis";
+  return home.starts_with('/') ? home + "/.cache/tamis" : "";
+}
 int threads() { return read_int("TAMIS_THREADS", 0); }
 int emulated_wave() { return read_int("TAMIS_HIP_EMU_WAVE", 64); }
 std::string log_level() { return read("TAMIS_LOG", "warn"); }

@@ -17,6 +17,9 @@ bool null_device();
 // TAMIS_VULKAN_VALIDATION=1: Vulkan devices run under VK_LAYER_KHRONOS_validation; an error of the layer
 // makes the next sync fail.
 bool vulkan_validation();
+// TAMIS_VULKAN_CACHE: the folder where Vulkan devices keep compiled pipelines from run to run, "off" for
+// none; else tamis/ in $XDG_CACHE_HOME or in ~/.cache. Empty: nowhere.
+std::string vulkan_cache_path();
 // TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
 int threads();
 // TAMIS_HIP_EMU_WAVE: lanes of a wave of the emulated AMD GPU (tests/hip_emulation), 32 or 64 (default).

@@ -1,15 +1,11 @@
 #include "core/checkpoint/safetensors_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <system_error>
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+
+#include "core/base/temporary_file.h"
 
 namespace tamis {
 namespace {
@@ -47,49 +43,6 @@ Result<std::string> make_header(const std::vector<const TensorToWrite*>& order) 
   return length + text;
 }
 
-// A file that disappears unless it is committed.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& target)
-      : target_(target),
-        path_(fmt::format("{}.{}.tmp", target, ::getpid())),
-        fd_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
-        ok_(fd_ >= 0) {}
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    if (fd_ < 0) return;
-    ::close(fd_);
-    if (!committed_) ::unlink(path_.c_str());
-  }
-
-  void write(const void* data, std::size_t size) {
-    const char* at = static_cast<const char*>(data);
-    while (ok_ && size > 0) {
-      const ssize_t written = ::write(fd_, at, size);
-      if (written < 0 && errno == EINTR) continue;
-      ok_ = written > 0;
-      if (!ok_) return;
-      at += written;
-      size -= static_cast<std::size_t>(written);
-    }
-  }
-
-  Status commit() {
-    if (ok_ && ::fsync(fd_) == 0 && ::rename(path_.c_str(), target_.c_str()) == 0) {
-      committed_ = true;
-      return {};
-    }
-    return not_found("{}: cannot be written: {}", target_, std::generic_category().message(errno));
-  }
-
- private:
-  std::string target_, path_;
-  int fd_;
-  bool ok_;
-  bool committed_ = false;
-};
-
 }  // namespace
 
 Status write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors) {
@@ -99,7 +52,7 @@ Status write_safetensors(const std::string& path, const std::vector<TensorToWrit
     return dtype_size(a->dtype) > dtype_size(b->dtype);
   });
   TAMIS_ASSIGN_OR_RETURN(const std::string header, make_header(order));
-  TemporaryFile file(path);
+  TemporaryFile file(path, 0666);
   file.write(header.data(), header.size());
   for (const TensorToWrite* tensor : order) file.write(tensor->bytes.data(), tensor->bytes.size());
   return file.commit();

@@ -13,9 +13,9 @@ double gigabytes(std::int64_t bytes) { return static_cast<double>(bytes) * 1e-9;
 
 void MemoryNeed::add(const Plan& plan, const Device& device) {
   activations = std::max(activations, plan.arena_bytes());
-  if (device.info().backend == "cpu") return;
-  for (const PlannedWeight& weight : device_weights(plan)) {
-    if (counted_.insert(weight.name).second) weights += weight.bytes;
+  const bool mapped = device.info().backend == "cpu";
+  for (const PlannedWeight& weight : device_weights(plan, device.info())) {
+    if (counted_.insert(weight.name).second && (weight.packed || !mapped)) weights += weight.bytes;
   }
 }
 
@@ -25,8 +25,7 @@ Status check_memory(const MemoryNeed& need, std::int64_t cache_tokens, const Dev
   const DeviceInfo& info = device.info();
   return out_of_memory(
       "needs {:.2f} GB (weights {:.2f}, cache of {} tokens {:.2f}, activations {:.2f}), {}:{} ({}) has "
-      "{:.2f} GB "
-      "free",
+      "{:.2f} GB free",
       gigabytes(need.total()), gigabytes(need.weights), cache_tokens, gigabytes(need.cache),
       gigabytes(need.activations), info.backend, info.index, info.name, gigabytes(free));
 }

@@ -7,8 +7,8 @@
 namespace tamis {
 
 struct MemoryNeed {
-  std::int64_t weights = 0;      // as stored; 0 on the CPU, which reads the mapped checkpoint
-  std::int64_t cache = 0;        // of all sequences
+  std::int64_t weights = 0;  // as rows want them; the CPU reads those as stored from the mapped checkpoint
+  std::int64_t cache = 0;    // of all sequences
   std::int64_t activations = 0;  // the largest arena of the plans seen
 
   std::int64_t total() const { return weights + cache + activations; }

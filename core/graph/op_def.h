@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "core/base/status.h"
@@ -58,7 +60,17 @@ struct OpDef {
   Tolerance tolerance;
   // Number format of its products, which says what units could compute them; null: that of the first operand.
   DType (*arithmetic)(const OpCall&) = nullptr;
+  // Operands (operand_bits) whose leading dimension counts tokens, of an op that computes each token's rows
+  // of them from the same rows and the other operands alone. What kBatch promises is checked on these. 0:
+  // tokens meet in the op, or it has none.
+  std::uint32_t per_token = 0;
 };
+
+constexpr std::uint32_t operand_bits(std::initializer_list<int> operands) {
+  std::uint32_t bits = 0;
+  for (int i : operands) bits |= 1u << i;
+  return bits;
+}
 
 // Marks, before infer(), an optional output that the caller asks for.
 inline constexpr int kWanted = -1;

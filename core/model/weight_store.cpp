@@ -26,6 +26,14 @@ bool aligned(const std::byte* address, std::size_t alignment) {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+// How the row that reads operand `operand` of `call` wants it.
+Layout wanted_layout(const KernelRow& row, const DeviceInfo& device, const OpCall& call,
+                     std::size_t operand) {
+  return row.weight_layout != nullptr ? row.weight_layout(device, call, operand) : Layout{};
+}
+
+bool is_stored(const Layout& layout) { return std::strcmp(layout.name, kStoredLayout) == 0; }
+
 }  // namespace
 
 Result<std::unique_ptr<WeightStore>> WeightStore::load(const WeightSet& set, Checkpoint& checkpoint,
@@ -190,13 +198,11 @@ Status WeightStore::pack(const std::string& name, const KernelRow& row, const La
 
 Status WeightStore::make_weight_resident(const std::string& name, const KernelRow& row, const OpCall& call,
                                          std::size_t operand) {
-  const Layout layout =
-      row.weight_layout != nullptr ? row.weight_layout(device_.info(), call, operand) : Layout{};
-  const bool as_stored = std::strcmp(layout.name, kStoredLayout) == 0;
-  return as_stored ? place_stored(name) : pack(name, row, layout);
+  const Layout layout = wanted_layout(row, device_.info(), call, operand);
+  return is_stored(layout) ? place_stored(name) : pack(name, row, layout);
 }
 
-std::vector<PlannedWeight> device_weights(const Plan& plan) {
+std::vector<PlannedWeight> device_weights(const Plan& plan, const DeviceInfo& device) {
   std::vector<PlannedWeight> weights;
   std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < plan.nodes().size(); ++i) {
@@ -208,14 +214,17 @@ std::vector<PlannedWeight> device_weights(const Plan& plan) {
       const auto& value = plan.graph().value(node.operands[o]);
       const std::string& name = plan.graph().storage(value.storage).name;
       if (value.desc.rank < 2 || !seen.insert(name).second) continue;
-      weights.push_back({name, i, o, static_cast<std::int64_t>(weight_bytes(value.desc))});
+      const Layout layout = wanted_layout(*planned.choice.row, device, plan.unbound_call(i).call, o);
+      const bool packed = !is_stored(layout);
+      const auto stored_bytes = static_cast<std::int64_t>(weight_bytes(value.desc));
+      weights.push_back({name, i, o, packed ? layout.bytes : stored_bytes, packed});
     }
   }
   return weights;
 }
 
 Result<bool> WeightStore::make_resident(const Plan& plan, const LoadProgress& progress) {
-  const std::vector<PlannedWeight> wanted = device_weights(plan);
+  const std::vector<PlannedWeight> wanted = device_weights(plan, device_.info());
   std::int64_t total = 0, done = 0;
   const auto is_missing = [&](const PlannedWeight& weight) {
     const auto it = by_name_.find(weight.name);

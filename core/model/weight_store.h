@@ -22,10 +22,11 @@ struct PlannedWeight {
   std::string name;
   std::size_t node = 0;     // the first that reads it
   std::size_t operand = 0;  // of that node
-  std::int64_t bytes = 0;
+  std::int64_t bytes = 0;   // as that node's row wants it
+  bool packed = false;      // in a layout of the row's own
 };
 // Each once, in the plan's order.
-std::vector<PlannedWeight> device_weights(const Plan& plan);
+std::vector<PlannedWeight> device_weights(const Plan& plan, const DeviceInfo& device);
 
 class WeightStore {
  public:

@@ -47,6 +47,16 @@ TEST(BenchCompare, SaysWhichWayItWent) {
   EXPECT_EQ(only_line(slower).verdict, Verdict::kSlower);
 }
 
+TEST(BenchCompare, SaysWhereTheNoiseWouldHideADifference) {
+  Row quiet = row_of("k", 100), noisy = quiet;
+  set_samples(noisy, {60, 70, 100, 130, 140});
+  EXPECT_EQ(only_line(two({quiet}, {quiet})).why, "");
+  const Comparison line = only_line(two({quiet}, {noisy}));
+  EXPECT_EQ(line.verdict, Verdict::kSame);
+  EXPECT_GT(line.noise, 0.5);
+  EXPECT_EQ(line.why, "the noise would hide any smaller difference");
+}
+
 TEST(BenchCompare, ADifferenceUnderAWarningIsUnclear) {
   Row disturbed = row_of("k", 200);
   disturbed.warnings = "other load: 1.0 cores";

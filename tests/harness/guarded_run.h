@@ -24,7 +24,7 @@ struct GuardOptions {
 class GuardedRun {
  public:
   GuardedRun(Device& device, const OpDef& op, const cases::Case& test_case, const HostInstance& host,
-             bool poison)
+             bool poison = true)
       : device_(device), op_(op), case_(test_case), host_(host), poison_(poison) {}
 
   // Uploads the operands, weights in the layout that the row asks for, and makes the workspace.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/backend/registry.h"
+#include "tests/harness/batch_invariance.h"
 #include "tests/harness/parity.h"
 #include "tests/parity/expected.h"
 #include "tests/parity/outputs_file.h"
@@ -136,6 +137,8 @@ void OpParity::run_row(Lane& lane, const KernelRow& row, const Subject& subject,
     record.worst = judgement.worst;
     record.normalised = judgement.normalised;
     record.allowed = judgement.allowed;
+    if (record.message.empty())
+      record.message = check_batch_invariance(*lane.device, row, subject, *outputs).message();
     outputs_.push_back({&lane, row.name, std::move(*outputs)});
   }
   record.verdict = record.message.empty() ? Verdict::kPassed : Verdict::kFailed;

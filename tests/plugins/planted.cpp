@@ -18,6 +18,7 @@
 #include "core/ops/indexer_scores/indexer_scores.h"
 #include "core/ops/indexer_topk/indexer_topk.h"
 #include "core/ops/moe_route/moe_route.h"
+#include "core/ops/rms_norm/rms_norm.h"
 #include "core/ops/topk_select/topk_select.h"
 #include "tamis_abi_hash.h"
 #include "tests/plugins/renamed_device.h"
@@ -215,6 +216,30 @@ Status launch_with_old_input(Queue& queue, const OpCall& call, const Scratch& sc
   return cpu::launch<&twin>(queue, kept.call, scratch);
 }
 
+// The last bits of f32 outputs of rms_norm: within the contract, but not those of the next row.
+void other_bits(const OpCall& call, std::int64_t first) {
+  const Tensor& y = call[rms_norm_operand::kY];
+  if (y.desc.dtype != DType::kF32) return;
+  for (std::int64_t t = first; t < y.desc.dim(0); ++t) {
+    auto* row = reinterpret_cast<std::uint32_t*>(row_address(y, t));
+    for (std::int64_t i = 0; i < y.desc.dim(1); ++i) row[i] ^= 1u;
+  }
+}
+
+// As a row that sums in another order where the batch is small.
+Status another_sum_alone(const OpCall& call, const Scratch& scratch) {
+  TAMIS_RETURN_IF_ERROR(twin(call, scratch));
+  if (call[rms_norm_operand::kY].desc.dim(0) == 1) other_bits(call, 0);
+  return {};
+}
+
+// As a row whose last tile goes another way.
+Status another_sum_in_later_tiles(const OpCall& call, const Scratch& scratch) {
+  TAMIS_RETURN_IF_ERROR(twin(call, scratch));
+  other_bits(call, 8);
+  return {};
+}
+
 struct Plant {
   const char* op;
   const char* name;
@@ -232,6 +257,8 @@ constexpr Plant kPlants[] = {
     {"moe_route", "planted.moe_route.past_the_workspace", cpu::launch<&past_the_workspace>},
     {"rms_norm", "planted.rms_norm.old_input_in_capture", launch_with_old_input},
     {"moe_route", "planted.moe_route.left_in_the_workspace", cpu::launch<&left_in_the_workspace>},
+    {"rms_norm", "planted.rms_norm.another_sum_alone", cpu::launch<&another_sum_alone>},
+    {"rms_norm", "planted.rms_norm.another_sum_in_later_tiles", cpu::launch<&another_sum_in_later_tiles>},
     {"indexer_prepare", "planted.indexer_prepare.twin", cpu::launch<&twin>},
     {"indexer_scores", "planted.indexer_scores.twin", cpu::launch<&twin>},
     {"moe_route", "planted.moe_route.twin", cpu::launch<&twin>},

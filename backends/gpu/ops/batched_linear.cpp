@@ -106,40 +106,18 @@ Status launch_row(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return {};
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = TAMIS_GPU_ROOM ".batched_linear.packed_decode",
-     .op = "batched_linear",
-     .families = "packed",
-     .accepts = accepts_packed,
-     .prefers = prefers_few_tokens,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
+constexpr auto kRows = product_rows(
+    {.op = "batched_linear",
+     .names = {TAMIS_GPU_ROOM ".batched_linear.packed_decode", TAMIS_GPU_ROOM ".batched_linear.packed",
+               TAMIS_GPU_ROOM ".batched_linear.decode", TAMIS_GPU_ROOM ".batched_linear.portable"},
+     .accepts_packed = accepts_packed,
+     .accepts_stored = accepts_stored,
+     .prefers_decode = prefers_few_tokens,
      .workspace = workspace,
-     .launch = launch_row<true>},
-    {.name = TAMIS_GPU_ROOM ".batched_linear.packed",
-     .op = "batched_linear",
-     .families = "packed",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_row<false>},
-    {.name = TAMIS_GPU_ROOM ".batched_linear.decode",
-     .op = "batched_linear",
-     .families = "portable",
-     .accepts = accepts_stored,
-     .prefers = prefers_few_tokens,
-     .workspace = workspace,
-     .launch = launch_row<true>},
-    {.name = TAMIS_GPU_ROOM ".batched_linear.portable",
-     .op = "batched_linear",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch_row<false>},
-};
+     .launch_packed_decode = launch_row<true>,
+     .launch_packed = launch_row<false>,
+     .launch_stored_decode = launch_row<true>,
+     .launch_stored = launch_row<false>});
 
 }  // namespace
 

@@ -25,25 +25,8 @@ LatentAttention arguments(const OpCall& call) {
           .scale = params.scale};
 }
 
-std::int64_t parts_of(const DeviceInfo& device, const OpCall& call) {
-  const TensorDesc& q = call[kQLatent].desc;
-  const std::int64_t most_keys = call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;
-  return latent_parts(device, latent_blocks(q.dim(0), q.dim(1)), most_keys);
-}
-
-std::int64_t split_workspace(const DeviceInfo& device, const OpCall& call) {
-  const std::int64_t parts = parts_of(device, call);
-  return parts > 1 ? parts * latent_part_bytes(call, kQLatent) : 0;
-}
-
-Status launch_split(Queue& queue, const OpCall& call, const Scratch& scratch) {
-  LatentAttention args = arguments(call);
-  use_parts(scratch, latent_part_bytes(call, kQLatent), args);
-  return static_cast<GpuQueue&>(queue).submit("dense_mla", launch_dense_mla, args);
-}
-
-Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
-  return parts_of(device, call) > 1 ? accept() : reason::slower("enough blocks without splitting keys");
+std::int64_t most_keys(const OpCall& call) {
+  return call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;
 }
 
 constexpr KernelRow kRows[] = {
@@ -51,9 +34,9 @@ constexpr KernelRow kRows[] = {
      .op = "dense_mla",
      .families = "portable",
      .accepts = accept_any,
-     .prefers = prefers_split,
-     .workspace = split_workspace,
-     .launch = launch_split},
+     .prefers = prefers_split<&most_keys>,
+     .workspace = split_workspace<&most_keys>,
+     .launch = launch_split<&arguments, &launch_dense_mla>},
     {.name = TAMIS_GPU_ROOM ".dense_mla.portable",
      .op = "dense_mla",
      .families = "portable",

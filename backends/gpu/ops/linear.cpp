@@ -83,40 +83,18 @@ Status launch_stored(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return {};
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = TAMIS_GPU_ROOM ".linear.packed_decode",
-     .op = "linear",
-     .families = "packed",
-     .accepts = accepts_packed,
-     .prefers = prefers_few_tokens,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_packed<true>},
-    {.name = TAMIS_GPU_ROOM ".linear.packed",
-     .op = "linear",
-     .families = "packed",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_packed<false>},
-    {.name = TAMIS_GPU_ROOM ".linear.decode",
-     .op = "linear",
-     .families = "portable",
-     .accepts = accepts_stored,
-     .prefers = prefers_few_tokens,
-     .workspace = workspace,
-     .launch = launch_stored<true>},
-    {.name = TAMIS_GPU_ROOM ".linear.portable",
-     .op = "linear",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch_stored<false>},
-};
+constexpr auto kRows =
+    product_rows({.op = "linear",
+                  .names = {TAMIS_GPU_ROOM ".linear.packed_decode", TAMIS_GPU_ROOM ".linear.packed",
+                            TAMIS_GPU_ROOM ".linear.decode", TAMIS_GPU_ROOM ".linear.portable"},
+                  .accepts_packed = accepts_packed,
+                  .accepts_stored = accepts_stored,
+                  .prefers_decode = prefers_few_tokens,
+                  .workspace = workspace,
+                  .launch_packed_decode = launch_packed<true>,
+                  .launch_packed = launch_packed<false>,
+                  .launch_stored_decode = launch_stored<true>,
+                  .launch_stored = launch_stored<false>});
 
 }  // namespace
 

@@ -186,40 +186,18 @@ Status launch_row(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return Experts(static_cast<GpuQueue&>(queue), call, workspace, decode).run();
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = TAMIS_GPU_ROOM ".moe_experts.packed_decode",
-     .op = "moe_experts",
-     .families = "packed",
-     .accepts = accepts_packed,
-     .prefers = prefers_few_tokens,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_row<true>},
-    {.name = TAMIS_GPU_ROOM ".moe_experts.packed",
-     .op = "moe_experts",
-     .families = "packed",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_row<false>},
-    {.name = TAMIS_GPU_ROOM ".moe_experts.decode",
-     .op = "moe_experts",
-     .families = "portable",
-     .accepts = accepts_stored,
-     .prefers = prefers_few_tokens,
-     .workspace = workspace,
-     .launch = launch_row<true>},
-    {.name = TAMIS_GPU_ROOM ".moe_experts.portable",
-     .op = "moe_experts",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch_row<false>},
-};
+constexpr auto kRows =
+    product_rows({.op = "moe_experts",
+                  .names = {TAMIS_GPU_ROOM ".moe_experts.packed_decode", TAMIS_GPU_ROOM ".moe_experts.packed",
+                            TAMIS_GPU_ROOM ".moe_experts.decode", TAMIS_GPU_ROOM ".moe_experts.portable"},
+                  .accepts_packed = accepts_packed,
+                  .accepts_stored = accepts_stored,
+                  .prefers_decode = prefers_few_tokens,
+                  .workspace = workspace,
+                  .launch_packed_decode = launch_row<true>,
+                  .launch_packed = launch_row<false>,
+                  .launch_stored_decode = launch_row<true>,
+                  .launch_stored = launch_row<false>});
 
 }  // namespace
 

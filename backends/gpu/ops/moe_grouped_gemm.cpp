@@ -57,40 +57,18 @@ Status launch_row(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return gpu_queue.submit("moe_grouped_gemm", launch_grouped_gemm_tail, args);
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = TAMIS_GPU_ROOM ".moe_grouped_gemm.packed_decode",
-     .op = "moe_grouped_gemm",
-     .families = "packed",
-     .accepts = accepts_packed,
-     .prefers = prefers_few_rows,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
+constexpr auto kRows = product_rows(
+    {.op = "moe_grouped_gemm",
+     .names = {TAMIS_GPU_ROOM ".moe_grouped_gemm.packed_decode", TAMIS_GPU_ROOM ".moe_grouped_gemm.packed",
+               TAMIS_GPU_ROOM ".moe_grouped_gemm.decode", TAMIS_GPU_ROOM ".moe_grouped_gemm.portable"},
+     .accepts_packed = accepts_packed,
+     .accepts_stored = accepts_stored,
+     .prefers_decode = prefers_few_rows,
      .workspace = workspace,
-     .launch = launch_row<true>},
-    {.name = TAMIS_GPU_ROOM ".moe_grouped_gemm.packed",
-     .op = "moe_grouped_gemm",
-     .families = "packed",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_row<false>},
-    {.name = TAMIS_GPU_ROOM ".moe_grouped_gemm.decode",
-     .op = "moe_grouped_gemm",
-     .families = "portable",
-     .accepts = accepts_stored,
-     .prefers = prefers_few_rows,
-     .workspace = workspace,
-     .launch = launch_row<true>},
-    {.name = TAMIS_GPU_ROOM ".moe_grouped_gemm.portable",
-     .op = "moe_grouped_gemm",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch_row<false>},
-};
+     .launch_packed_decode = launch_row<true>,
+     .launch_packed = launch_row<false>,
+     .launch_stored_decode = launch_row<true>,
+     .launch_stored = launch_row<false>});
 
 }  // namespace
 

@@ -27,34 +27,16 @@ LatentAttention arguments(const OpCall& call) {
           .scale = params.scale};
 }
 
-std::int64_t parts_of(const DeviceInfo& device, const OpCall& call) {
-  const TensorDesc& q = call[kQLatent].desc;
-  return latent_parts(device, latent_blocks(q.dim(0), q.dim(1)), call[kSlots].desc.dim(1));
-}
-
-std::int64_t split_workspace(const DeviceInfo& device, const OpCall& call) {
-  const std::int64_t parts = parts_of(device, call);
-  return parts > 1 ? parts * latent_part_bytes(call, kQLatent) : 0;
-}
-
-Status launch_split(Queue& queue, const OpCall& call, const Scratch& scratch) {
-  LatentAttention args = arguments(call);
-  use_parts(scratch, latent_part_bytes(call, kQLatent), args);
-  return static_cast<GpuQueue&>(queue).submit("sparse_mla", launch_sparse_mla, args);
-}
-
-Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
-  return parts_of(device, call) > 1 ? accept() : reason::slower("enough blocks without splitting keys");
-}
+std::int64_t most_keys(const OpCall& call) { return call[kSlots].desc.dim(1); }
 
 constexpr KernelRow kRows[] = {
     {.name = TAMIS_GPU_ROOM ".sparse_mla.split",
      .op = "sparse_mla",
      .families = "portable",
      .accepts = accept_any,
-     .prefers = prefers_split,
-     .workspace = split_workspace,
-     .launch = launch_split},
+     .prefers = prefers_split<&most_keys>,
+     .workspace = split_workspace<&most_keys>,
+     .launch = launch_split<&arguments, &launch_sparse_mla>},
     {.name = TAMIS_GPU_ROOM ".sparse_mla.portable",
      .op = "sparse_mla",
      .families = "portable",

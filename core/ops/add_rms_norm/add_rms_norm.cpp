@@ -52,6 +52,8 @@ const OpDef op::add_rms_norm{
     .bytes = operand_bytes,
     .decompose = decompose,
     .tolerance = {.f32 = 2e-6},
+    .per_token = operand_bits({add_rms_norm_operand::kX, add_rms_norm_operand::kDelta,
+                               add_rms_norm_operand::kSum, add_rms_norm_operand::kY}),
 };
 
 }  // namespace tamis

@@ -30,6 +30,7 @@ const OpDef op::argmax{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {},
+    .per_token = operand_bits({argmax_operand::kLogits, argmax_operand::kToken}),
 };
 
 }  // namespace tamis

@@ -47,6 +47,7 @@ const OpDef op::batched_linear{
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
     .arithmetic = arithmetic,
+    .per_token = operand_bits({batched_linear_operand::kX, batched_linear_operand::kY}),
 };
 
 }  // namespace tamis

@@ -33,6 +33,7 @@ const OpDef op::cast{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits({cast_operand::kX, cast_operand::kY}),
 };
 
 }  // namespace tamis

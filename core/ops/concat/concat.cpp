@@ -37,6 +37,7 @@ const OpDef op::concat{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits({concat_operand::kA, concat_operand::kB, concat_operand::kY}),
 };
 
 }  // namespace tamis

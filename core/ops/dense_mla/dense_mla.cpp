@@ -71,6 +71,9 @@ const OpDef op::dense_mla{
     .bytes = bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
+    .per_token =
+        operand_bits({dense_mla_operand::kQLatent, dense_mla_operand::kQRope, dense_mla_operand::kSeqOfToken,
+                      dense_mla_operand::kKe, dense_mla_operand::kOut, dense_mla_operand::kLse}),
 };
 
 }  // namespace tamis

@@ -39,6 +39,7 @@ const OpDef op::embed{
     .bytes = bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits({embed_operand::kIds, embed_operand::kY}),
 };
 
 }  // namespace tamis

@@ -35,6 +35,7 @@ const OpDef op::gather_rows{
     .bytes = bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits({gather_rows_operand::kRows, gather_rows_operand::kY}),
 };
 
 }  // namespace tamis

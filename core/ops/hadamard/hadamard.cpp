@@ -37,6 +37,7 @@ const OpDef op::hadamard{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-6},
+    .per_token = operand_bits({hadamard_operand::kX, hadamard_operand::kY}),
 };
 
 }  // namespace tamis

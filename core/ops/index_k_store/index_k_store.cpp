@@ -69,6 +69,8 @@ const OpDef op::index_k_store{
     .bytes = bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits(
+        {index_k_store_operand::kK, index_k_store_operand::kScale, index_k_store_operand::kSlot}),
 };
 
 }  // namespace tamis

@@ -50,6 +50,8 @@ const OpDef op::index_to_slot{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits({index_to_slot_operand::kIdx, index_to_slot_operand::kSeqOfToken,
+                               index_to_slot_operand::kRowStart, index_to_slot_operand::kSlots}),
 };
 
 }  // namespace tamis

@@ -109,6 +109,9 @@ const OpDef op::indexer_prepare{
     .bytes = bytes,
     .decompose = decompose,
     .tolerance = {.f32 = 2e-6},
+    .per_token = operand_bits({indexer_prepare_operand::kQ, indexer_prepare_operand::kK,
+                               indexer_prepare_operand::kPositions, indexer_prepare_operand::kSlot,
+                               indexer_prepare_operand::kQOut, indexer_prepare_operand::kQScale}),
 };
 
 }  // namespace tamis

@@ -109,6 +109,10 @@ const OpDef op::indexer_scores{
     .bytes = bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
+    .per_token = operand_bits({indexer_scores_operand::kQ, indexer_scores_operand::kWeights,
+                               indexer_scores_operand::kQScale, indexer_scores_operand::kSeqOfToken,
+                               indexer_scores_operand::kKs, indexer_scores_operand::kKe,
+                               indexer_scores_operand::kScores}),
 };
 
 }  // namespace tamis

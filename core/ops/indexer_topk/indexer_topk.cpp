@@ -84,6 +84,10 @@ const OpDef op::indexer_topk{
     .bytes = bytes,
     .decompose = decompose,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits({indexer_topk_operand::kQ, indexer_topk_operand::kWeights,
+                               indexer_topk_operand::kQScale, indexer_topk_operand::kSeqOfToken,
+                               indexer_topk_operand::kKe, indexer_topk_operand::kIdx,
+                               indexer_topk_operand::kCount, indexer_topk_operand::kSlots}),
 };
 
 }  // namespace tamis

@@ -46,6 +46,7 @@ const OpDef op::kv_store{
     .bytes = bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits({kv_store_operand::kLatent, kv_store_operand::kKRope, kv_store_operand::kSlot}),
 };
 
 }  // namespace tamis

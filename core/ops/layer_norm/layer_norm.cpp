@@ -38,6 +38,7 @@ const OpDef op::layer_norm{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
+    .per_token = operand_bits({layer_norm_operand::kX, layer_norm_operand::kY}),
 };
 
 }  // namespace tamis

@@ -38,6 +38,7 @@ const OpDef op::linear{
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-5},
     .arithmetic = arithmetic,
+    .per_token = operand_bits({linear_operand::kX, linear_operand::kY}),
 };
 
 }  // namespace tamis

@@ -39,6 +39,8 @@ const OpDef op::merge_lse{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-6},
+    .per_token = operand_bits({merge_lse_operand::kA, merge_lse_operand::kLseA, merge_lse_operand::kB,
+                               merge_lse_operand::kLseB, merge_lse_operand::kOut, merge_lse_operand::kLse}),
 };
 
 }  // namespace tamis

@@ -84,6 +84,9 @@ const OpDef op::mla_rope_store{
     .bytes = bytes,
     .decompose = decompose,
     .tolerance = {.f32 = 2e-6},
+    .per_token = operand_bits({mla_rope_store_operand::kQRope, mla_rope_store_operand::kKvA,
+                               mla_rope_store_operand::kPositions, mla_rope_store_operand::kSlot,
+                               mla_rope_store_operand::kQOut}),
 };
 
 }  // namespace tamis

@@ -43,6 +43,8 @@ const OpDef op::moe_combine{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 2e-6},
+    .per_token = operand_bits({moe_combine_operand::kRowOf, moe_combine_operand::kWeights,
+                               moe_combine_operand::kShared, moe_combine_operand::kOut}),
 };
 
 }  // namespace tamis

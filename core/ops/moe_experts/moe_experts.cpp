@@ -90,6 +90,9 @@ const OpDef op::moe_experts{
     .decompose = decompose,
     .tolerance = {.f32 = 1e-5},
     .arithmetic = arithmetic,
+    .per_token =
+        operand_bits({moe_experts_operand::kX, moe_experts_operand::kIds, moe_experts_operand::kWeights,
+                      moe_experts_operand::kShared, moe_experts_operand::kOut}),
 };
 
 }  // namespace tamis

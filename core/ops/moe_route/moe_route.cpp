@@ -53,6 +53,8 @@ const OpDef op::moe_route{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 2e-6},
+    .per_token = operand_bits({moe_route_operand::kLogits, moe_route_operand::kSlot, moe_route_operand::kIds,
+                               moe_route_operand::kWeights}),
 };
 
 }  // namespace tamis

@@ -38,6 +38,8 @@ const OpDef op::quantize_group{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token = operand_bits(
+        {quantize_group_operand::kX, quantize_group_operand::kCodes, quantize_group_operand::kScales}),
 };
 
 }  // namespace tamis

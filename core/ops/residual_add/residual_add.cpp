@@ -33,6 +33,8 @@ const OpDef op::residual_add{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-6},
+    .per_token =
+        operand_bits({residual_add_operand::kX, residual_add_operand::kDelta, residual_add_operand::kY}),
 };
 
 }  // namespace tamis

@@ -35,6 +35,7 @@ const OpDef op::rms_norm{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 2e-6},
+    .per_token = operand_bits({rms_norm_operand::kX, rms_norm_operand::kY}),
 };
 
 }  // namespace tamis

@@ -48,6 +48,7 @@ const OpDef op::rope{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-6},
+    .per_token = operand_bits({rope_operand::kX, rope_operand::kPositions, rope_operand::kY}),
 };
 
 }  // namespace tamis

@@ -56,6 +56,11 @@ const OpDef op::sample{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 1e-6},
+    .per_token = operand_bits({sample_operand::kLogits, sample_operand::kTemperature, sample_operand::kTopK,
+                               sample_operand::kTopP, sample_operand::kMinP, sample_operand::kRepetition,
+                               sample_operand::kPresence, sample_operand::kFrequency, sample_operand::kCounts,
+                               sample_operand::kSeed, sample_operand::kPosition, sample_operand::kToken,
+                               sample_operand::kLogprob}),
 };
 
 }  // namespace tamis

@@ -31,6 +31,7 @@ const OpDef op::silu_mul{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 2e-6},
+    .per_token = operand_bits({silu_mul_operand::kX, silu_mul_operand::kY}),
 };
 
 }  // namespace tamis

@@ -42,6 +42,9 @@ const OpDef op::topk_select{
     .bytes = operand_bytes,
     .decompose = nullptr,
     .tolerance = {.f32 = 0},
+    .per_token =
+        operand_bits({topk_select_operand::kScores, topk_select_operand::kKs, topk_select_operand::kKe,
+                      topk_select_operand::kIdx, topk_select_operand::kCount}),
 };
 
 }  // namespace tamis

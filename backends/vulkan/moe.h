@@ -1,0 +1,48 @@
+// The steps of a mixture of experts, as the moe ops' own rows and those of moe_experts record them. The host
+// never learns what the router chose: products run over a list of tiles that the device makes.
+#pragma once
+
+#include "backends/vulkan/products.h"
+
+namespace tamis::vulkan {
+
+// shaders/moe_permute/order.comp.
+struct ExpertOrder {
+  std::uint64_t ids = 0, row_of = 0, offsets = 0, token_of = 0, ids_stride = 0, row_of_stride = 0;
+  std::uint32_t tokens = 0, topk = 0, experts = 0;
+};
+Status order_experts(VulkanQueue& recorder, const ExpertOrder& order);
+
+// y[r] = x[r] . w[e] for the rows r of expert e; x may be read through an index.
+struct GroupedGemm {
+  Activations x;
+  std::uint64_t index = 0;  // 0: none
+  std::uint64_t offsets = 0, list = 0, y = 0, y_stride = 0;
+  std::int64_t rows = 0;
+  std::uint32_t y_type = 0;
+};
+
+// Rows of a tile, and how many tiles `rows` rows of any offsets may have: the length of the list.
+std::int64_t grouped_tile_rows(std::int64_t rows, std::int64_t experts);
+std::int64_t grouped_tiles(std::int64_t rows, std::int64_t experts);
+inline constexpr std::int64_t kTileEntryBytes = 16;
+
+// Makes the list of tiles; with `tail` it has the rows behind the last expert's, too, for zeros. A barrier()
+// must follow.
+Status list_tiles(VulkanQueue& recorder, const GroupedGemm& product, std::int64_t experts, bool tail);
+// Runs the list.
+Status multiply_tiles(VulkanQueue& recorder, const GroupedGemm& product, const Tensor& weight);
+
+// Groups of a dispatch are numbered with 32 bits.
+Reason accept_grouped(const char* name, const Tensor& weight, std::int64_t rows);
+
+// shaders/moe_combine/portable.comp.
+struct ExpertOutputs {
+  std::uint64_t y = 0, row_of = 0, y_stride = 0, row_of_stride = 0;
+  std::uint32_t rows = 0;
+  std::uint32_t type = 0;
+};
+Status combine_experts(VulkanQueue& recorder, const ExpertOutputs& outputs, const Tensor& weights,
+                       const Tensor& shared, const Tensor& out);
+
+}  // namespace tamis::vulkan

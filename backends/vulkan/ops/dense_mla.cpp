@@ -1,0 +1,69 @@
+// Vulkan rows of dense_mla: shaders/dense_mla. `split` deals the keys of a token to several work groups; how
+// many depends on the number of tokens, so its sums do, too.
+#include "core/ops/dense_mla/dense_mla.h"
+
+#include "backends/vulkan/latent_attention.h"
+
+namespace tamis::vulkan {
+namespace {
+
+using namespace dense_mla_operand;
+
+LatentOperands operands(const OpCall& call) {
+  return {call[kQLatent], call[kQRope], call[kCache], call[kOut], call[kLse]};
+}
+
+Reason accepts(const DeviceInfo&, const OpCall& call) { return accept_latent(operands(call)); }
+
+std::int64_t split_workspace(const DeviceInfo&, const OpCall& call) {
+  const std::int64_t most_keys = call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;
+  return latent_workspace(call[kQLatent].desc, most_keys);
+}
+
+Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
+  return split_workspace(device, call) > 0 ? accept()
+                                           : reason::slower("enough work groups without splitting keys");
+}
+
+LatentAttention arguments_of(const OpCall& call) {
+  const auto& params = call.as<DenseMlaParams>();
+  LatentAttention args =
+      latent_attention(operands(call), kv_cache_of(call[kCache], params.c, params.r), params.scale);
+  args.table = page_table_of(call[kPageTable], params.page_size);
+  args.sequence = address(call[kSeqOfToken]);
+  args.ke = address(call[kKe]);
+  return args;
+}
+
+Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  LatentAttention args = arguments_of(call);
+  use_parts(scratch, call[kQLatent].desc, args);
+  return dispatch_latent(recorder, "dense_mla/portable", operands(call), call.as<DenseMlaParams>().format,
+                         args);
+}
+
+constexpr KernelRow kRows[] = {
+    {.name = "vulkan.dense_mla.split",
+     .op = "dense_mla",
+     .families = "portable",
+     .needs = kNeeds,
+     .accepts = accepts,
+     .prefers = prefers_split,
+     .workspace = split_workspace,
+     .launch = launch},
+    {.name = "vulkan.dense_mla.portable",
+     .op = "dense_mla",
+     .families = "portable",
+     .needs = kNeeds,
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .launch = launch},
+};
+
+}  // namespace
+
+std::span<const KernelRow> rows_dense_mla() { return kRows; }
+
+}  // namespace tamis::vulkan

@@ -1,0 +1,223 @@
+// Vulkan rows of moe_experts: the shaders of its decomposition one after the other over planned workspace,
+// without the copies of moe_permute (w13's product reads the tokens through the order) and without the zeros
+// that nobody reads. act_quant rounds every token once, not once per expert. Both products run the same list
+// of tiles.
+//
+//   order | list of tiles, [codes of x] | w13 | silu_mul | [codes of the product] | w2 | combine
+#include "core/ops/moe_experts/moe_experts.h"
+
+#include <algorithm>
+
+#include "backends/vulkan/moe.h"
+
+namespace tamis::vulkan {
+namespace {
+
+using namespace moe_experts_operand;
+
+// As in shaders/silu_mul/portable.comp.
+struct SiluMulArguments {
+  std::uint64_t x, y, x_stride, y_stride;
+  std::uint32_t rows, width;
+};
+
+// Sizes of a call, and where its intermediates lie in the workspace, in bytes. The experts' outputs take the
+// place of gate and up.
+struct Layout {
+  std::int64_t tokens, topk, rows, hidden, inner, experts;
+  std::int64_t row_of = 0, token_of = 0, offsets = 0, list = 0, gate_up = 0, product = 0, codes = 0;
+  std::int64_t bytes = 0;
+
+  explicit Layout(const OpCall& call)
+      : tokens(call[kIds].desc.dim(0)),
+        topk(call[kIds].desc.dim(1)),
+        rows(tokens * topk),
+        hidden(call[kW2].desc.dim(1)),
+        inner(call[kW2].desc.dim(2)),
+        experts(call[kW2].desc.dim(0)) {
+    const ActQuant mode = call.as<MoeExpertsParams>().act_quant;
+    const auto size = static_cast<std::int64_t>(dtype_size(call[kX].desc.dtype));
+    row_of = add(4 * rows);
+    token_of = add(4 * rows);
+    offsets = add(4 * (experts + 1));
+    list = add(kTileEntryBytes * grouped_tiles(rows, experts));
+    gate_up = add(rows * std::max(2 * inner, hidden) * size);
+    product = add(rows * inner * size);
+    codes = add(std::max(quantized_bytes(mode, tokens, hidden), quantized_bytes(mode, rows, inner)));
+  }
+
+ private:
+  std::int64_t add(std::int64_t count) {
+    constexpr std::int64_t kAlignment = 256;
+    const std::int64_t begin = bytes;
+    bytes += (count + kAlignment - 1) / kAlignment * kAlignment;
+    return begin;
+  }
+};
+
+std::int64_t workspace(const DeviceInfo&, const OpCall& call) { return Layout(call).bytes; }
+
+Reason accept_call(const OpCall& call) {
+  for (int i : {kX, kShared, kOut}) {
+    if (!call[i].present()) continue;
+    Reason bad = accept_activation(call.op->operands[static_cast<std::size_t>(i)].name, call[i]);
+    if (!bad.accepted()) return bad;
+  }
+  for (int i : {kW13, kW2}) {
+    const char* name = call.op->operands[static_cast<std::size_t>(i)].name;
+    Reason bad = accept_grouped(name, call[i], call[kIds].desc.elements());
+    if (!bad.accepted()) return bad;
+  }
+  return accept();
+}
+
+Reason accepts_stored(const DeviceInfo&, const OpCall& call) {
+  if (Reason bad = accept_stored("w13", call[kW13]); !bad.accepted()) return bad;
+  if (Reason bad = accept_stored("w2", call[kW2]); !bad.accepted()) return bad;
+  return accept_call(call);
+}
+
+Reason accepts_packed(const DeviceInfo&, const OpCall& call) {
+  if (Reason bad = accept_packed("w13", call[kW13]); !bad.accepted()) return bad;
+  if (Reason bad = accept_packed("w2", call[kW2]); !bad.accepted()) return bad;
+  return accept_call(call);
+}
+
+// One launch of the row.
+class Experts {
+ public:
+  Experts(VulkanQueue& recorder, const OpCall& call, std::uint64_t workspace)
+      : recorder_(recorder), call_(call), layout_(call), workspace_(workspace) {}
+
+  Status run() {
+    TAMIS_RETURN_IF_ERROR(order());
+    recorder_.barrier();
+    TAMIS_RETURN_IF_ERROR(gate_up());
+    recorder_.barrier();
+    TAMIS_RETURN_IF_ERROR(activate());
+    recorder_.barrier();
+    TAMIS_RETURN_IF_ERROR(down());
+    recorder_.barrier();
+    return combine();
+  }
+
+ private:
+  std::uint64_t at(std::int64_t offset) const { return workspace_ + static_cast<std::uint64_t>(offset); }
+  // Bytes of `count` elements of x's dtype.
+  std::uint64_t row_bytes(std::int64_t count) const {
+    return static_cast<std::uint64_t>(count) * dtype_size(call_[kX].desc.dtype);
+  }
+
+  Status order() {
+    const Tensor& ids = call_[kIds];
+    return order_experts(recorder_, {.ids = address(ids),
+                                     .row_of = at(layout_.row_of),
+                                     .offsets = at(layout_.offsets),
+                                     .token_of = at(layout_.token_of),
+                                     .ids_stride = row_stride(ids),
+                                     .row_of_stride = static_cast<std::uint64_t>(4 * layout_.topk),
+                                     .tokens = dim(ids, 0),
+                                     .topk = dim(ids, 1),
+                                     .experts = static_cast<std::uint32_t>(layout_.experts)});
+  }
+
+  // `rows` as they are, or their codes; then a barrier is needed.
+  Result<Activations> operand(const ActivationRows& rows) {
+    const ActQuant mode = call_.as<MoeExpertsParams>().act_quant;
+    if (mode != ActQuant::kNone) return quantize(recorder_, mode, rows, at(layout_.codes));
+    return Activations{.data = rows.data, .stride = rows.stride, .type = rows.type};
+  }
+
+  GroupedGemm product(std::int64_t width) const {
+    return {.offsets = at(layout_.offsets),
+            .list = at(layout_.list),
+            .y = at(layout_.gate_up),
+            .y_stride = row_bytes(width),
+            .rows = layout_.rows,
+            .y_type = type_of(call_[kX])};
+  }
+
+  Status gate_up() {
+    GroupedGemm product = this->product(2 * layout_.inner);
+    product.index = at(layout_.token_of);
+    TAMIS_RETURN_IF_ERROR(list_tiles(recorder_, product, layout_.experts, false));
+    const Tensor& x = call_[kX];
+    TAMIS_ASSIGN_OR_RETURN(product.x, operand({.data = address(x),
+                                               .stride = row_stride(x),
+                                               .tokens = layout_.tokens,
+                                               .width = layout_.hidden,
+                                               .type = type_of(x)}));
+    recorder_.barrier();
+    return multiply_tiles(recorder_, product, call_[kW13]);
+  }
+
+  Status activate() {
+    const SiluMulArguments arguments{at(layout_.gate_up),
+                                     at(layout_.product),
+                                     row_bytes(2 * layout_.inner),
+                                     row_bytes(layout_.inner),
+                                     static_cast<std::uint32_t>(layout_.rows),
+                                     static_cast<std::uint32_t>(layout_.inner)};
+    return dispatch_sheet(recorder_, {"silu_mul/portable", {type_of(call_[kX])}}, arguments, layout_.rows,
+                          layout_.inner);
+  }
+
+  Status down() {
+    GroupedGemm product = this->product(layout_.hidden);
+    TAMIS_ASSIGN_OR_RETURN(product.x, operand({.data = at(layout_.product),
+                                               .stride = row_bytes(layout_.inner),
+                                               .tokens = layout_.rows,
+                                               .width = layout_.inner,
+                                               .type = type_of(call_[kX])}));
+    if (call_.as<MoeExpertsParams>().act_quant != ActQuant::kNone) recorder_.barrier();
+    return multiply_tiles(recorder_, product, call_[kW2]);
+  }
+
+  Status combine() {
+    const ExpertOutputs outputs{.y = at(layout_.gate_up),
+                                .row_of = at(layout_.row_of),
+                                .y_stride = row_bytes(layout_.hidden),
+                                .row_of_stride = static_cast<std::uint64_t>(4 * layout_.topk),
+                                .rows = static_cast<std::uint32_t>(layout_.rows),
+                                .type = type_of(call_[kX])};
+    return combine_experts(recorder_, outputs, call_[kWeights], call_[kShared], call_[kOut]);
+  }
+
+  VulkanQueue& recorder_;
+  const OpCall& call_;
+  Layout layout_;
+  std::uint64_t workspace_;
+};
+
+Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  return Experts(recorder, call, address(scratch.workspace, scratch.workspace_offset)).run();
+}
+
+constexpr KernelRow kRows[] = {
+    {.name = "vulkan.moe_experts.packed",
+     .op = "moe_experts",
+     .families = "packed",
+     .needs = kNeeds,
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_packed,
+     .weight_layout = row_scales_layout,
+     .pack = pack_row_scales,
+     .workspace = workspace,
+     .launch = launch},
+    {.name = "vulkan.moe_experts.portable",
+     .op = "moe_experts",
+     .families = "portable",
+     .needs = kNeeds,
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_stored,
+     .workspace = workspace,
+     .launch = launch},
+};
+
+}  // namespace
+
+std::span<const KernelRow> rows_moe_experts() { return kRows; }
+
+}  // namespace tamis::vulkan

@@ -1,0 +1,71 @@
+// Vulkan rows of sparse_mla: shaders/sparse_mla. `split` deals the keys of a token to several work groups;
+// how many depends on the number of tokens, so its sums do, too.
+#include "core/ops/sparse_mla/sparse_mla.h"
+
+#include "backends/vulkan/latent_attention.h"
+
+namespace tamis::vulkan {
+namespace {
+
+using namespace sparse_mla_operand;
+
+LatentOperands operands(const OpCall& call) {
+  return {call[kQLatent], call[kQRope], call[kCache], call[kOut], call[kLse]};
+}
+
+Reason accepts(const DeviceInfo&, const OpCall& call) { return accept_latent(operands(call)); }
+
+std::int64_t split_workspace(const DeviceInfo&, const OpCall& call) {
+  return latent_workspace(call[kQLatent].desc, call[kSlots].desc.dim(1));
+}
+
+Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
+  return split_workspace(device, call) > 0 ? accept()
+                                           : reason::slower("enough work groups without splitting keys");
+}
+
+LatentAttention arguments_of(const OpCall& call) {
+  const auto& params = call.as<SparseMlaParams>();
+  LatentAttention args =
+      latent_attention(operands(call), kv_cache_of(call[kCache], params.c, params.r), params.scale);
+  args.slots = address(call[kSlots]);
+  args.slots_stride = row_stride(call[kSlots]);
+  args.entries = dim(call[kSlots], 1);
+  args.length = address(call[kLength]);
+  args.sink = address(call[kSink]);
+  args.max_logits = address(call[kMaxLogits]);
+  return args;
+}
+
+Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  LatentAttention args = arguments_of(call);
+  use_parts(scratch, call[kQLatent].desc, args);
+  return dispatch_latent(recorder, "sparse_mla/portable", operands(call), call.as<SparseMlaParams>().format,
+                         args);
+}
+
+constexpr KernelRow kRows[] = {
+    {.name = "vulkan.sparse_mla.split",
+     .op = "sparse_mla",
+     .families = "portable",
+     .needs = kNeeds,
+     .accepts = accepts,
+     .prefers = prefers_split,
+     .workspace = split_workspace,
+     .launch = launch},
+    {.name = "vulkan.sparse_mla.portable",
+     .op = "sparse_mla",
+     .families = "portable",
+     .needs = kNeeds,
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .launch = launch},
+};
+
+}  // namespace
+
+std::span<const KernelRow> rows_sparse_mla() { return kRows; }
+
+}  // namespace tamis::vulkan

@@ -1,0 +1,78 @@
+// What the rows of products with weights share: a weight's pieces as shaders/common/weight_rows.glsl reads
+// them, and activations rounded to e4m3.
+#pragma once
+
+#include <vector>
+
+#include "backends/vulkan/sheet.h"
+#include "core/backend/row_scales_layout.h"
+#include "core/ops/ops.h"
+
+namespace tamis::vulkan {
+
+// As in weight_rows.glsl.
+struct ShaderWeightPiece {
+  std::uint64_t data = 0, scales = 0, row_bytes = 0;
+  std::uint32_t first = 0, scale_stride = 0, first_row = 0, first_col = 0;
+};
+struct ShaderWeight {
+  ShaderWeightPiece only;
+  std::uint64_t pieces = 0;  // 0: `only`
+};
+
+// A weight with what else its shaders need to know of it.
+struct WeightOperand {
+  ShaderWeight weight;
+  std::uint32_t piece_count = 1;
+  std::uint32_t type = 0;
+  std::uint32_t packed = 0;
+};
+
+// Rows of all matrices together.
+inline std::int64_t weight_rows(const TensorDesc& desc) { return row_count(desc); }
+
+inline Reason accept_weight(const char* name, const Tensor& weight) { return accept_sheet(name, weight); }
+
+inline Reason accept_stored(const char* name, const Tensor& weight) {
+  if (weight.weight != nullptr && !weight.weight->stored())
+    return reason::weight_layout(weight.weight->layout);
+  return accept_weight(name, weight);
+}
+
+inline Reason accept_packed(const char* name, const Tensor& weight) {
+  Reason bad = accept_row_scales(weight);
+  return bad.accepted() ? accept_weight(name, weight) : bad;
+}
+
+// Of a weight as stored or in the layout row_scales. A list of pieces goes to memory that the recorded work
+// owns; call it after begin_launch.
+Result<WeightOperand> weight_operand(VulkanQueue& recorder, const Tensor& tensor);
+
+// Activations as stored, or codes and scales in the form row_scales.
+struct Activations {
+  std::uint64_t data = 0, scales = 0, stride = 0;  // bytes from row to row
+  std::uint32_t groups = 0;                        // scales from row to row
+  std::uint32_t type = 0;
+};
+
+// Rows of `width` elements, `heads` to a token.
+struct ActivationRows {
+  std::uint64_t data = 0, stride = 0, head_stride = 0;  // bytes
+  std::int64_t tokens = 0, heads = 1, width = 0;
+  std::uint32_t type = 0;
+};
+
+// Of codes and scales; 0 without act_quant.
+std::int64_t quantized_bytes(ActQuant mode, std::int64_t rows, std::int64_t width);
+
+// Rounds the rows of x into `memory`. A barrier() must follow before they are read.
+Result<Activations> quantize(VulkanQueue& recorder, ActQuant mode, const ActivationRows& x,
+                             std::uint64_t memory);
+
+// Tokens of a tile of shaders/common/product_tile.glsl, which may be 8 or 32, and its outputs.
+inline constexpr std::int64_t kTileOutputs = 32;
+inline std::int64_t tile_tokens(std::int64_t tokens) { return tokens <= 8 ? 8 : 32; }
+
+inline std::int64_t tiles_of(std::int64_t count, std::int64_t tile) { return (count + tile - 1) / tile; }
+
+}  // namespace tamis::vulkan
