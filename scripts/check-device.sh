@@ -53,8 +53,9 @@ step() {
 sanitized() {
   local tool=$1
   shift
-  step "$tool" "$sanitizer" --tool "$tool" --report-api-errors no --print-limit 20 --error-exitcode 9 \
-    "$build/bin/tamis_parity" --device "$device" --expected none "$@"
+  local flags=(--tool "$tool" --report-api-errors no --print-limit 20 --error-exitcode 9)
+  [[ $tool != initcheck ]] || flags+=(--check-api-memory-access no)
+  step "$tool" "$sanitizer" "${flags[@]}" "$build/bin/tamis_parity" --device "$device" --expected none "$@"
 }
 
 check() {
@@ -66,10 +67,11 @@ check() {
   step "speed" "$build/bin/tamis" bench op --device "$device" -o md
 }
 
-# Small cases: a tool slows a kernel down up to a thousandfold. initcheck sees nothing of memory that the harness fills.
+# Small cases: a tool slows a kernel down up to a thousandfold (on an H100: half a minute each for the first two, many for
+# racecheck). initcheck sees nothing of memory that the harness fills, and takes cuBLASLt's results for unwritten.
 check_sanitized() {
   sanitized memcheck --max-elements 200000
-  sanitized initcheck --max-elements 100000 --no-poison
+  sanitized initcheck --max-elements 30000 --no-poison
   sanitized racecheck --max-elements 30000
 }
 
