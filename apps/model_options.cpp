@@ -21,26 +21,22 @@ const std::map<std::string, std::string> kKvCacheNames{
     {"bfloat16", "bf16"}, {"fp8", "fp8"}, {"fp8_e4m3", "fp8"},
 };
 
-// "auto" is what the policy says for the device, unless numbers are to be compared. A device that is not
-// there is Runner::create's to report.
-void set_cache(const ModelOptions& options, Defaults defaults, const ModelConfig& config,
-               Precision& precision) {
-  const std::string kind = kKvCacheNames.at(options.kv_cache);
-  const bool automatic = kind == "auto";
-  if (automatic && defaults == Defaults::kAsTrained) {
-    const Result<std::shared_ptr<Device>> device = Runner::find_device(options.device);
-    if (device.ok()) precision.kv_format = auto_kv_format((*device)->info(), config);
-  }
-  if (kind == "fp8") precision.kv_format = KvFormat::kPackedFp8;
-  const bool bf16 = kind == "bf16" || (automatic && defaults == Defaults::kAsTrained);
-  precision.kv_dtype = bf16 ? DType::kBF16 : DType::kF32;
-}
-
+// "auto" is what suits the device, unless numbers are to be compared. A device that is not there is
+// Runner::create's to report.
 Precision make_precision(const ModelOptions& options, Defaults defaults, const ModelConfig& config) {
   Precision precision;
+  const bool trained = defaults == Defaults::kAsTrained;
+  const std::string kind = kKvCacheNames.at(options.kv_cache);
   precision.activations = options.activations == "bf16" ? DType::kBF16 : DType::kF32;
-  const bool fp8_index =
-      options.indexer == "fp8" || (options.indexer == "auto" && defaults == Defaults::kAsTrained);
+  if (trained) {
+    const Result<std::shared_ptr<Device>> device = Runner::find_device(options.device);
+    if (device.ok() && kind == "auto") precision.kv_format = auto_kv_format((*device)->info(), config);
+    if (device.ok() && options.activations == "auto")
+      precision.activations = auto_activations((*device)->info());
+  }
+  if (kind == "fp8") precision.kv_format = KvFormat::kPackedFp8;
+  precision.kv_dtype = kind == "bf16" || (kind == "auto" && trained) ? DType::kBF16 : DType::kF32;
+  const bool fp8_index = options.indexer == "fp8" || (options.indexer == "auto" && trained);
   precision.index_format = config.is_dsa() && fp8_index ? IndexFormat::kFp8Paged : IndexFormat::kExact;
   // Quantised activations are part of the model only at the precision it was trained in.
   if (options.act_quant == "auto" && precision.activations == DType::kBF16 && config.quant.fp8) {
@@ -127,7 +123,9 @@ void add_numeric_options(CLI::App& command, ModelOptions& options) {
   const auto add = [&](const char* name, std::string& variable, const char* help, const auto& words) {
     command.add_option(name, variable, help)->check(words)->capture_default_str()->group(kNumerics);
   };
-  add("--activations", options.activations, "dtype between ops", CLI::IsMember({"auto", "f32", "bf16"}));
+  add("--activations", options.activations,
+      "dtype between ops; auto: bf16 on GPUs with matrix units for it, where no numbers are compared",
+      CLI::IsMember({"auto", "f32", "bf16"}));
   add("--kv-cache,--kv-cache-dtype", options.kv_cache, "latent cache: f32, bf16, or packed fp8",
       CLI::IsMember(kKvCacheNames));
   add("--indexer", options.indexer,
@@ -214,7 +212,6 @@ Result<RunnerOptions> make_runner_options(const ModelOptions& options, Defaults 
   RunnerOptions runner;
   runner.device = options.device;
   runner.precision = make_precision(options, defaults, config);
-  set_cache(options, defaults, config, runner.precision);
   runner.policy.prefill_backend = options.prefill_backend;
   runner.policy.decode_backend = options.decode_backend;
   if (options.dense_threshold >= 0) runner.policy.dense_threshold = options.dense_threshold;

@@ -237,6 +237,36 @@ for pair in sm100:cuda gfx942:hip; do
     refuses "${pair%:*}: its backend ${pair#*:} is not here" explain --device "${pair%:*}"
   fi
 done
+# The ops that cost the most run on matrix units on every NVIDIA architecture, with what "auto" stands for there. The
+# families that SGLang asks for on Blackwell are rows for it.
+if backend_is_here cuda; then
+  v32=(--random deepseek-v3.2 --layers 4)
+  long=extend:new=4096,prefix=60000
+  for arch in sm80 sm86 sm89 sm90 sm100 sm103 sm120 sm121; do
+    for batch in decode:new=1,prefix=64000 $long; do
+      for given in "${v32[*]}" ""; do
+        read -r -a words <<< "$given"
+        json 'not j["decomposed"] and not j["host_rows"] and
+          {"linear", "indexer_topk", "sparse_mla", "moe_experts"} <= {n["op"] for n in j["nodes"]} and
+          not [n["row"] for n in j["nodes"] if n["op"] in ("linear", "indexer_topk", "sparse_mla", "moe_experts")
+               and "mma_sm" not in n["row"] and n["row"] != "cuda.linear.cublaslt"
+               and not (n["op"] == "linear" and "e4m3" not in n["shapes"])]' \
+          "$tamis" explain --json --device $arch --batch $batch "${words[@]}"
+      done
+    done
+  done
+  attention='{(n["row"].split(".")[-1], n["asked_family"], n["asked_family"] in n["families"].split())
+              for n in j["nodes"] if n["op"] == "sparse_mla"}'
+  for arch in sm100 sm103; do
+    json "$attention == {('split_mma_sm90_h64_fp8', 'trtllm', True)}" \
+      "$tamis" explain --json "${v32[@]}" --device $arch --batch $long
+  done
+  for pair in sm80:split_mma_sm80_h64_bf16 sm89:split_mma_sm80_h16_bf16 sm90:split_wgmma_sm90_h64_bf16 \
+    sm100:split_mma_sm90_h64_bf16 sm120:split_mma_sm80_h16_bf16; do
+    json "$attention == {('${pair#*:}', 'flashmla_sparse', True)}" "$tamis" explain --json "${v32[@]}" \
+      --device ${pair%:*} --batch $long --kv-cache bf16 --prefill-backend flashmla_sparse
+  done
+fi
 refuses "device null: the null backend has no hardware" run -p x --device null
 null=(env TAMIS_NULL_DEVICE=1 "$tamis")
 check 0 "^null:0  null device" "${null[@]}" devices
@@ -251,6 +281,10 @@ pass="^1 passed, 0 failed, 0 skipped$"
 check 0 "$pass" "$tamis" parity op --op topk_select --case 17 --seed 5 --device cpu
 check 0 "$pass" "$tamis" parity --op topk_select --case 17 --seed 5 --device cpu
 check 0 "1 cases, 1 with equal bits, 0 failed$" "$tamis" parity op --op topk_select --case 17 --device cpu --device cpu
+check 0 "$pass" "$tamis" parity op --op topk_select --case 17 --device cpu --repeat 5 --no-poison
+check 0 "^1 passed, 0 failed" "$tamis" parity op --op topk_select --device cpu --max-elements 8
+refuses "nothing to compare" parity op --op topk_select --device cpu --max-elements 1
+check 105 "repeat: Value 1 not in range" "$tamis" parity op --repeat 1
 check 0 "passed, 0 failed" "$tamis" parity op --op rms_norm,argmax --device cpu --save "$folder/rows.safetensors" \
   --html "$folder/rows.html" --json "$folder/rows.json"
 json 'j["failed"] == 0 and {c["op"] for c in j["cases"]} == {"rms_norm", "argmax"}' cat "$folder/rows.json"

@@ -17,6 +17,9 @@ inline constexpr const char* kDocumentedBackends[] = {"cpu", "cuda", "hip", "vul
 // Op by backend: rows and families, or "no file"; where each backend's rows ran.
 std::string support_document(const std::vector<const Backend*>& backends, const std::vector<RunRecord>& runs);
 
+// "sm_90", "gfx942".
+std::string architecture_name(const std::string& backend, int arch);
+
 // Every selection table in the order in which it is walked.
 std::string tables_document(const std::vector<const Backend*>& backends, const std::vector<RunRecord>& runs);
 

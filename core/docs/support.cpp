@@ -1,11 +1,13 @@
 // docs/generated/support.md.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/ranges.h>
 
 #include "core/docs/docs.h"
 #include "core/graph/op_def.h"
+#include "core/policy/capability.h"
 
 namespace tamis {
 namespace {
@@ -72,6 +74,52 @@ std::string run_lines(const std::vector<const Backend*>& backends, const std::ve
   return text;
 }
 
+// The products of the capability files that have one architecture.
+struct Architecture {
+  std::vector<DeviceInfo> products;
+
+  bool has(const std::string& device) const {
+    return std::any_of(products.begin(), products.end(), [&](const auto& p) { return p.name == device; });
+  }
+};
+
+std::map<int, Architecture> architectures_of(const std::string& backend) {
+  std::map<int, Architecture> found;
+  for (const std::string& name : capability_names()) {
+    const Result<DeviceInfo> info = find_capability(name);
+    if (info.ok() && info->backend == backend) found[info->arch].products.push_back(*info);
+  }
+  return found;
+}
+
+std::string architecture_line(const Backend& backend, const Architecture& architecture,
+                              const std::vector<RunRecord>& runs) {
+  const DeviceInfo& info = architecture.products[0];
+  std::vector<const KernelRow*> rows = rows_of(backend);
+  std::erase_if(rows, [&](const auto* row) { return !check_features(row->needs, info).accepted(); });
+  std::string ran = "compiled, not run";
+  for (const RunRecord& run : runs) {
+    if (run.backend != backend.name() || run.how != "hardware" || !architecture.has(run.device)) continue;
+    const auto n =
+        std::count_if(rows.begin(), rows.end(), [&](const auto* row) { return run.names(row->name); });
+    ran = fmt::format("{} of them on {}", n, run.device);
+  }
+  std::vector<std::string> names;
+  for (const DeviceInfo& product : architecture.products) names.push_back(product.name);
+  return fmt::format("| {} | {} | {} | {} | {} |\n", backend.name(),
+                     architecture_name(info.backend, info.arch), fmt::join(names, ", "), rows.size(), ran);
+}
+
+std::string architecture_lines(const std::vector<const Backend*>& backends,
+                               const std::vector<RunRecord>& runs) {
+  std::string text = "| backend | architecture | cards | rows | ran |\n|---|---|---|---|---|\n";
+  for (const Backend* backend : backends) {
+    for (const auto& [arch, architecture] : architectures_of(backend->name()))
+      text += architecture_line(*backend, architecture, runs);
+  }
+  return text;
+}
+
 // Records of rows that have been renamed or removed since.
 std::string stale_lines(const std::vector<const Backend*>& backends, const std::vector<RunRecord>& runs) {
   std::set<std::string> known;
@@ -90,6 +138,10 @@ std::string stale_lines(const std::vector<const Backend*>& backends, const std::
 
 }  // namespace
 
+std::string architecture_name(const std::string& backend, int arch) {
+  return backend == "hip" ? fmt::format("gfx{:x}", arch) : fmt::format("sm_{}", arch);
+}
+
 std::string support_document(const std::vector<const Backend*>& backends,
                              const std::vector<RunRecord>& runs) {
   return "# Support\n\nWritten by `tamis docs`. Rows and families of every op on every backend, in table "
@@ -104,7 +156,11 @@ std::string support_document(const std::vector<const Backend*>& backends,
          "\n## Where rows ran\n\nFrom [runs.json](../runs.json): a row counts once all its parity cases "
          "passed "
          "on the device.\n\n" +
-         run_lines(backends, runs) + stale_lines(backends, runs);
+         run_lines(backends, runs) +
+         "\n## Architectures\n\nThe cards whose facts are in core/policy/data (`tamis explain --device "
+         "sm89`), "
+         "and the rows that have the instructions they need there.\n\n" +
+         architecture_lines(backends, runs) + stale_lines(backends, runs);
 }
 
 }  // namespace tamis

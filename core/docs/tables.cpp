@@ -8,10 +8,6 @@
 namespace tamis {
 namespace {
 
-std::string arch_text(const std::string& backend, int arch) {
-  return backend == "hip" ? fmt::format("gfx{:x}", arch) : fmt::format("sm_{}", arch);
-}
-
 // "avx512 amx_bf16, from sm_90, below sm_100".
 std::string needs_text(const std::string& backend, const Features& needs) {
   std::vector<std::string> features, parts;
@@ -19,8 +15,9 @@ std::string needs_text(const std::string& backend, const Features& needs) {
     if ((needs.all_of >> bit & 1) != 0) features.emplace_back(feature_name(1ull << bit));
   }
   if (!features.empty()) parts.push_back(fmt::format("{}", fmt::join(features, " ")));
-  if (needs.arch_min > 0) parts.push_back("from " + arch_text(backend, needs.arch_min));
-  if (needs.arch_max != Features{}.arch_max) parts.push_back("below " + arch_text(backend, needs.arch_max));
+  if (needs.arch_min > 0) parts.push_back("from " + architecture_name(backend, needs.arch_min));
+  if (needs.arch_max != Features{}.arch_max)
+    parts.push_back("below " + architecture_name(backend, needs.arch_max));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 

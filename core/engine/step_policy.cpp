@@ -127,6 +127,12 @@ KvFormat auto_kv_format(const DeviceInfo& device, const ModelConfig& config) {
   return fp8 ? KvFormat::kPackedFp8 : KvFormat::kPlain;
 }
 
+DType auto_activations(const DeviceInfo& device) {
+  const bool nvidia = device.backend == "cuda" && device.arch >= 80;
+  const bool amd = device.backend == "hip" && (device.has(kMfmaBf16) || device.has(kWmmaBf16));
+  return nvidia || amd ? DType::kBF16 : DType::kF32;
+}
+
 PolicyBatch make_batch(std::vector<PolicyBatch::Sequence> sequences) {
   PolicyBatch batch;
   const auto grows_by_one = [](const PolicyBatch::Sequence& s) { return s.fresh == 1 && s.prefix > 0; };

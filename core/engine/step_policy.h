@@ -49,6 +49,10 @@ class StepPolicy {
 // Latent cache that "auto" stands for on this device: packed FP8 where the policy says fp8_e4m3, else bf16.
 KvFormat auto_kv_format(const DeviceInfo& device, const ModelConfig& config);
 
+// Dtype between ops that "auto" stands for on this device: bf16, as these models were trained, where the
+// device multiplies it on matrix units; f32 elsewhere.
+DType auto_activations(const DeviceInfo& device);
+
 // The batch that the engine runs for sequences of these sizes: decode if each adds one token to what it has,
 // mixed if some do.
 PolicyBatch make_batch(std::vector<PolicyBatch::Sequence> sequences);

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 
+#include "kernels_gpu/common/launch.h"
+
 namespace tamis::cuda {
 
-enum class Element : int { kF32, kBF16, kF16, kE4M3 };
+using gpu::Element;
 
 // [rows, cols] with unit column stride.
 struct ConstMatrix {

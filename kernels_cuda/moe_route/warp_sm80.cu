@@ -120,9 +120,12 @@ template <class C>
 __global__ void __launch_bounds__(C::kThreads) moe_route_kernel(MoeRouteArgs args) {
   extern __shared__ std::uint32_t words[];
   __shared__ int counts[C::kWarps];
-  const RouteShared shared{reinterpret_cast<float*>(words), words + args.experts, words + 2 * args.experts,
-                           reinterpret_cast<int*>(words) + 2 * args.experts + args.groups};
-  int* chosen = shared.group_kept + args.groups;
+  // Behind the keys of the groups lies nothing that is written while they are read: the compiler loads two of
+  // them at once, past the last if their number is odd.
+  std::uint32_t* keys = words + args.experts + args.groups;
+  const RouteShared shared{reinterpret_cast<float*>(words), keys, keys + args.experts,
+                           reinterpret_cast<int*>(words) + args.experts};
+  int* chosen = reinterpret_cast<int*>(shared.group_keys) + args.groups;
   const std::int64_t token = blockIdx.x;
   wait_for_predecessor();
   let_successor_start();

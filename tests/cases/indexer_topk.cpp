@@ -157,6 +157,21 @@ void add_cliffs(CaseList& list, bool fp8) {
   }
 }
 
+// The same for rows on FP8 matrix units, and equal scores throughout.
+void add_unit_cliffs(CaseList& list) {
+  for (std::int64_t k : {1, 64, 130}) {
+    const IndexerShape s =
+        with_format({.tokens = 8, .heads = 32, .dim = 128, .keys = k + 4, .page_size = 64}, true);
+    list.push_back(exact(fmt::format("fp8_units_k{}_keys{}", k, k + 4), s, static_cast<std::int32_t>(k)));
+  }
+  for (const double weight : {0, -1}) {
+    const IndexerShape s =
+        with_format({.tokens = 5, .heads = 64, .dim = 128, .keys = 500, .page_size = 64}, true);
+    list.push_back(exact(weight == 0 ? "fp8_units_all_scores_equal" : "fp8_units_scores_up_to_zero", s, 300));
+    list.back().operands[kWeights].fill = fill_constant(weight);
+  }
+}
+
 void add_shapes(CaseList& list, bool fp8) {
   const char* format = fp8 ? "fp8" : "exact";
   const IndexerShape one{
@@ -192,10 +207,17 @@ void add_traps(CaseList& list) {
                    with_format({.tokens = 5, .heads = 4, .dim = 8, .keys = 300}, false), 50);
   nan.operands[kWeights].fill = fill_values({1, 1, NAN, 1, 1, 0.5, 1, 1});
   list.push_back(nan);
-  IndexerShape s = with_format({.tokens = 20, .heads = 4, .dim = 16, .keys = 300, .sequences = 2}, true);
-  Case absent_pages = exact("absent_pages_score_negative_infinity", s, 250);
+  // Rows that stream the keys keep the best of two chunks, full of ties.
+  const IndexerShape long_rows = with_format({.tokens = 2, .heads = 2, .dim = 4, .keys = 33500}, false);
+  list.push_back(exact("long_rows", long_rows, 700));
+}
+
+// Pages, sequences and lengths of any value, NaN keys, padding; FP8 pages.
+void add_paged_traps(CaseList& list, const std::string& prefix, IndexerShape s) {
+  const auto last = static_cast<double>(s.pages() - 1);
+  Case absent_pages = exact(prefix + "absent_pages_score_negative_infinity", s, 250);
   absent_pages.operands[kPageTable].fill =
-      fill_values({3, -1, 0, 2147483647, 5, 4, -2147483648.0, 2, 1, 39, 40, 6});
+      fill_values({3, -1, 0, 2147483647, 5, 4, -2147483648.0, 2, 1, last - 1, last, 6});
   absent_pages.operands[kSeqOfToken].fill = fill_values({0, 0, 1, 1, 2, -1, 1, 2147483647});
   absent_pages.operands[kKeys].fill = [s](HostView& view, Rng& rng) {  // any page may be seen: no garbage
     index_cache(s, true).fill(view, rng);
@@ -207,7 +229,7 @@ void add_traps(CaseList& list) {
     }
   };
   list.push_back(absent_pages);
-  Case nan_scale = exact("nan_key_scales_rank_last", s, 270);
+  Case nan_scale = exact(prefix + "nan_key_scales_rank_last", s, 270);
   nan_scale.operands[kKeys].fill = [s](HostView& view, Rng& rng) {
     index_cache(s, true).fill(view, rng);
     for (std::int64_t page = 0; page < s.pages(); page += 2) {
@@ -217,18 +239,15 @@ void add_traps(CaseList& list) {
     }
   };
   list.push_back(nan_scale);
-  Case padding = exact("only_padding", s, 16);
+  Case padding = exact(prefix + "only_padding", s, 16);
   padding.operands[kKe].fill = fill_values({0, -1, -2147483648.0});
   list.push_back(padding);
-  Case beyond = exact("ke_beyond_page_table_and_max_keys", s, 290);
+  Case beyond = exact(prefix + "ke_beyond_page_table_and_max_keys", s, 290);
   beyond.operands[kKe].fill = fill_values({2147483647, 302, 303, 304, 500});
   list.push_back(beyond);
   s.max_keys = 120;
-  list.push_back(exact("max_keys_cuts", s, 60));
-  list.push_back(exact("fewer_than_k_everywhere", s, 2048));
-  // Rows that stream the keys keep the best of two chunks, full of ties.
-  const IndexerShape long_rows = with_format({.tokens = 2, .heads = 2, .dim = 4, .keys = 33500}, false);
-  list.push_back(exact("long_rows", long_rows, 700));
+  list.push_back(exact(prefix + "max_keys_cuts", s, 60));
+  list.push_back(exact(prefix + "fewer_than_k_everywhere", s, 2048));
 }
 
 // DeepSeek-V3.2: every query chooses 2048 of 64K keys; decode steps have a sequence a token.
@@ -258,6 +277,15 @@ CaseList cases_indexer_topk() {
     add_shapes(list, fp8);
   }
   add_traps(list);
+  const IndexerShape pages{.tokens = 20, .heads = 4, .dim = 16, .keys = 300, .sequences = 2};
+  add_paged_traps(list, "", with_format(pages, true));
+  // The published models' indexer, which rows on FP8 matrix units take.
+  for (std::int64_t heads : {32, 64}) {
+    const IndexerShape model{
+        .tokens = 20, .heads = heads, .dim = 128, .keys = 300, .sequences = 2, .page_size = 64};
+    add_paged_traps(list, fmt::format("fp8_units_h{}_", heads), with_format(model, true));
+  }
+  add_unit_cliffs(list);
   add_perf(list);
   return list;
 }

@@ -94,6 +94,14 @@ void add_dtypes(CaseList& list) {
   }
 }
 
+// Normal values; rows `row` of every `period` are NaN.
+Fill fill_nan_rows(std::int64_t period, std::int64_t row) {
+  return [=](HostView& view, Rng& rng) {
+    for (std::int64_t i = 0; i < view.size(); ++i)
+      view.set(i, i / view.desc().dim(1) % period == row ? kNan : rng.normal());
+  };
+}
+
 void add_ids(CaseList& list) {
   const Shape s{13, 4, 40, 24, 6};
   Case holes = experts_case("absent_experts_have_nan_weights", s, {}, {});
@@ -114,10 +122,7 @@ void add_ids(CaseList& list) {
   list.push_back(std::move(twice));
   // Padding rows of x may hold anything, their ids are -1.
   Case padding = experts_case("padding_rows_of_nan", s, {}, {});
-  padding.operands[kX].fill = [](HostView& view, Rng& rng) {
-    for (std::int64_t i = 0; i < view.size(); ++i)
-      view.set(i, i / view.desc().dim(1) % 2 == 1 ? kNan : rng.normal());
-  };
+  padding.operands[kX].fill = fill_nan_rows(2, 1);
   padding.operands[kIds].fill = fill_values({0, 2, 3, 5, -1, -1, -1, -1});
   list.push_back(std::move(padding));
 }
@@ -158,6 +163,12 @@ void add_tiles(CaseList& list) {
   one.operands[kIds].fill = fill_constant(-1);
   one.operands[kShared] = absent();
   list.push_back(std::move(one));
+  Case odd_ids = experts_case("tiles_ids_out_of_range_twice_and_nan", s, bf16,
+                              {ActQuant::kE4M3Group128Pow2, DType::kBF16});
+  odd_ids.operands[kIds].fill = fill_values({2, 2, 2147483647.0, 0, 1, -2147483648.0, -1, -1});
+  odd_ids.operands[kWeights].fill = fill_values({0.5, 0.25, kNan, -0.75, 1, kNan, kNan, kNan});
+  odd_ids.operands[kX].fill = fill_nan_rows(4, 3);  // of the tokens without experts
+  list.push_back(std::move(odd_ids));
   Case pieces = experts_case("tiles_pieces", s, bf16, {ActQuant::kE4M3Group128Pow2, DType::kBF16});
   pieces.operands[kX].desc = strided(DType::kBF16, {s.tokens, s.hidden}, 264);
   pieces.operands[kW13].piece_rows = {128, 128, 64, 64, 128, 256};

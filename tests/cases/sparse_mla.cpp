@@ -7,9 +7,12 @@
 
 #include "tests/cases/kv_fills.h"
 #include "tests/cases/rows.h"
+#include "tests/harness/compare.h"
 
 namespace tamis::cases {
 namespace {
+
+using namespace sparse_mla_operand;
 
 struct Shape {
   std::int64_t tokens, heads, c, r, k, slots;
@@ -92,26 +95,103 @@ Case sparse_case(std::string name, const Shape& s, const Options& o) {
 // A named row that holds NaN makes its token NaN and no other.
 Case nan_case() {
   Case result = sparse_case("nan_row", {6, 3, 24, 8, 4, 16}, {});
-  result.operands[3].fill = [](HostView& view, Rng& rng) {
+  result.operands[kSlots].fill = [](HostView& view, Rng& rng) {
     for (std::int64_t i = 0; i < view.size(); ++i) view.set(i, static_cast<double>(clean_slot(16, rng)));
     view.set(2 * 4 + 1, 8);
   };
   return result;
 }
 
+// What FlashMLA's own tests allow (tests/test_flash_mla_sparse_{prefill,decoding}.py): every element within
+// an absolute or a relative bound, and the operand as a whole within a distance.
+struct Bound {
+  double absolute, relative;
+  double distance;  // 1 - 2 <x, y> / (<x, x> + <y, y>)
+};
+constexpr Bound kOutBound{8e-4, 2.01 / 128, 5e-6}, kLseBound{1e-6, 2.01 / 65536, 1};
+
+std::string check_bound(const char* name, const OperandResult& result, const Bound& bound) {
+  const std::vector<double> found = harness::decode(result.desc.dtype, result.actual);
+  double squares = 0, gaps = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double want = result.expected[i], got = found[i], gap = std::fabs(got - want);
+    if ((std::isnan(want) && std::isnan(got)) || want == got) continue;
+    if (!(gap <= bound.absolute || gap <= bound.relative * std::fabs(want)))
+      return fmt::format("{}[{}]: expected {}, found {} (allowed {} or {} of it)", name, i, want, got,
+                         bound.absolute, bound.relative);
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double want = result.expected[i], got = found[i];
+    if (!std::isfinite(want) || !std::isfinite(got)) continue;
+    squares += want * want + got * got;
+    gaps += (got - want) * (got - want);
+  }
+  if (gaps <= bound.distance * squares) return {};
+  return fmt::format("{}: distance {:.3g}, allowed {:.3g}", name, gaps / squares, bound.distance);
+}
+
+// The op's tolerance, and FlashMLA's.
+std::string compare_published(const OpCall&, const std::vector<OperandResult>& results) {
+  for (const auto& [i, bound] : {std::pair{kOut, kOutBound}, {kLse, kLseBound}, {kMaxLogits, kLseBound}}) {
+    const OperandResult& result = results[static_cast<std::size_t>(i)];
+    if (result.expected.empty()) continue;
+    double worst = 0;
+    std::string failure = harness::compare_operand(op::sparse_mla, i, result, &worst);
+    if (failure.empty())
+      failure = check_bound(op::sparse_mla.operands[static_cast<std::size_t>(i)].name, result, bound);
+    if (!failure.empty()) return failure;
+  }
+  return {};
+}
+
+// Every slot of a short context once, the rest of the k entries absent.
+Fill fill_short_context(const Shape& s) {
+  return [s](HostView& view, Rng& rng) {
+    std::vector<std::int64_t> slots;
+    for (std::int64_t slot = 0; slot < s.slots; ++slot) {
+      if (!poisoned(slot)) slots.push_back(slot);
+    }
+    for (std::int64_t t = 0; t < s.tokens; ++t) {
+      for (std::size_t i = slots.size(); i > 1; --i)
+        std::swap(slots[i - 1], slots[static_cast<std::size_t>(rng.below(static_cast<std::int64_t>(i)))]);
+      for (std::int64_t i = 0; i < s.k; ++i) {
+        const bool there = i < static_cast<std::int64_t>(slots.size());
+        view.set(t * s.k + i, there ? static_cast<double>(slots[static_cast<std::size_t>(i)]) : -1.0);
+      }
+    }
+  };
+}
+
 // C and R of the published models, which the rows for matrix units take: heads around their blocks of 16 and
-// 64, keys around their tiles and the parts that a token's keys are split into, queries at odd addresses.
+// 64, keys around their tiles and the parts that a token's keys are split into, more tokens than one launch
+// takes, queries at odd addresses.
 void add_model_shapes(CaseList& list) {
   for (KvFormat format : {KvFormat::kPackedFp8, KvFormat::kPlain}) {
     const Options o{.format = format, .cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16};
-    Options all = o, odd = o;
-    all.length = all.sink = true;
+    Options all = o, odd = o, sink = o, large = o;
+    all.length = all.sink = sink.sink = true;
     odd.q_pad = 3;
-    list.push_back(sparse_case("model", {2, 8, 512, 64, 128, 256}, o));
-    list.push_back(sparse_case("model_h1_k1", {6, 1, 512, 64, 1, 40}, o));
-    list.push_back(sparse_case("model_h17_k65", {3, 17, 512, 64, 65, 90}, odd));
-    list.push_back(sparse_case("model_h66_k63", {1, 66, 512, 64, 63, 90}, o));
-    list.push_back(sparse_case("model_h16_k600", {8, 16, 512, 64, 600, 300}, all));
+    large.q_scale = 120;
+    const auto add = [&](const char* name, const Shape& s, const Options& options, const Fill& slots = {}) {
+      list.push_back(sparse_case(name, s, options));
+      list.back().compare = compare_published;
+      if (slots) list.back().operands[kSlots].fill = slots;
+    };
+    add("model", {2, 8, 512, 64, 128, 256}, o);
+    add("model_h1_k1", {6, 1, 512, 64, 1, 40}, o);
+    add("model_h17_k65", {3, 17, 512, 64, 65, 90}, odd);
+    add("model_h66_k63", {1, 66, 512, 64, 63, 90}, o);
+    add("model_h16_k600", {8, 16, 512, 64, 600, 300}, all);
+    add("model_h128_k384", {1, 128, 512, 64, 384, 114}, sink);
+    add("model_t70_k260", {70, 2, 512, 64, 260, 590}, all);
+    const Shape few{2, 20, 512, 64, 300, 32}, none{6, 17, 512, 64, 70, 16};
+    add("model_short_context", few, o, fill_short_context(few));
+    add("model_no_valid_entry", none, sink, fill_values({-1, 16, -7, 2147483647, -1}));
+    add("model_large_scores", {3, 4, 512, 64, 200, 300}, large);
+    add("model_nan_row", {6, 3, 512, 64, 64, 90}, o, [](HostView& view, Rng& rng) {
+      for (std::int64_t i = 0; i < view.size(); ++i) view.set(i, static_cast<double>(clean_slot(90, rng)));
+      view.set(2 * 64 + 41, 8);
+    });
   }
 }
 
@@ -144,8 +224,8 @@ CaseAtTokens perf_case(const PerfShape& shape, const Options& options) {
     std::string name = fmt::format("v32_64k_t{}_h{}", tokens, shape.heads);
     if (shape.shared > 0) name += fmt::format("_shared{}", shape.shared);
     Case full = sparse_case(std::move(name), s, options);
-    full.operands[2].fill = fill_cache({options.format, s.c, s.r}, [](std::int64_t) { return false; });
-    full.operands[3].fill = fill_selection(s, shape.shared);
+    full.operands[kCache].fill = fill_cache({options.format, s.c, s.r}, [](std::int64_t) { return false; });
+    full.operands[kSlots].fill = fill_selection(s, shape.shared);
     return full;
   };
 }
@@ -197,7 +277,7 @@ CaseList cases_sparse_mla() {
   add_model_shapes(list);
   list.push_back(nan_case());
   Case none = sparse_case("no_valid_entry", {3, 2, 24, 8, 70, 16}, {.sink = true});
-  none.operands[3].fill = fill_values({-1, 16, -1});
+  none.operands[kSlots].fill = fill_values({-1, 16, -1});
   list.push_back(std::move(none));
   add_perf(list);
   return list;

@@ -145,6 +145,9 @@ CaseList cases_topk_select() {
   list.push_back(full("one_column", {3, 1, 1}, fill_normal()));
   list.push_back(full("long_rows", {2, 100003, 2048}, fill_normal()));
   list.push_back(full("long_rows_plateau", {1, 65536, 2048}, fill_plateau(0.99)));
+  list.push_back(full("long_rows_all_equal", {2, 70001, 2048}, fill_constant(-0.0)));
+  list.push_back(full("a_million_columns", {1, 1050003, 2048}, fill_normal()));
+  list.push_back(full("a_million_columns_plateau", {1, 1048577, 2048}, fill_plateau(0.999)));
   Case cut = full("bounds_beyond_the_row_are_cut", {8, 50, 20}, fill_normal());
   cut.operands[1] = vector_of({-3, 0, 49, 50, 60, 2147483647, -2147483648.0, 10}, 8);
   cut.operands[2] = vector_of({50, 51, 2147483647, 50, 70, -1, 25, -2147483648.0}, 8);

@@ -77,7 +77,18 @@ TEST(Docs, SupportMarksWhatNeverRan) {
   EXPECT_TRUE(contains(text, "| hip | 1 | 3 | card | hardware | 2026-11-22 |"));
   EXPECT_TRUE(contains(text, "| hip | 1 | 3 | none: compiled, not run |"));
   EXPECT_TRUE(contains(text, "- `hip.linear.gone` ran on card"));
-  EXPECT_FALSE(contains(support_document({&hip}, runs(R"("hip.*")")), "not run |"));
+  EXPECT_FALSE(contains(support_document({&hip}, runs(R"("hip.*")")), "none: compiled, not run |"));
+}
+
+TEST(Docs, ArchitecturesSayWhereNothingRan) {
+  const Small hip;
+  std::vector<RunRecord> records = runs(R"("hip.linear.fast")");
+  EXPECT_TRUE(contains(support_document({&hip}, records), "| hip | gfx90a | AMD Instinct MI250"));
+  EXPECT_FALSE(contains(support_document({&hip}, records), " of them on "));
+  records[0].device = "AMD Instinct MI300X";
+  const std::string text = support_document({&hip}, records);
+  EXPECT_TRUE(contains(text, "AMD Instinct MI325X | 3 | 1 of them on AMD Instinct MI300X |")) << text;
+  EXPECT_TRUE(contains(text, "AMD Radeon RX 7900 XTX | 2 | compiled, not run |")) << text;
 }
 
 TEST(Docs, TablesKeepOrderAndSayWhatARowNeeds) {

@@ -101,6 +101,26 @@ TEST(PlantedFaults, EveryOneIsNamedAndItsTwinPasses) {
   }
 }
 
+// Two runs begin with the same bytes in the workspace, a third with others.
+TEST(PlantedFaults, ShowInRepeats) {
+  load_planted();
+  Request request = request_for({"moe_route"}, {"planted"});
+  request.rows = {"planted.moe_route.twin", "planted.moe_route.left_in_the_workspace"};
+  for (const int runs : {2, 3, 20}) {
+    request.guard.runs = runs;
+    const Report report = must(run_ops(request));
+    for (const RowSummary& row : summarise_rows(report)) {
+      const bool shows = runs > 2 && !row.row.ends_with(".twin");
+      EXPECT_EQ((shows ? row.totals.passed : row.totals.failed), 0) << row.row << ", " << runs << " runs";
+    }
+    if (runs == 2) continue;
+    const CaseRecord* failure = first_failure(report, request.rows[1]);
+    ASSERT_NE(failure, nullptr);
+    EXPECT_NE(failure->message.find("weights: run 3 of one call differs from the first"), std::string::npos)
+        << failure->message;
+  }
+}
+
 TEST(PlantedFaults, ShowBetweenDevicesToo) {
   load_planted();
   const Report report = must(run_ops(request_for({"topk_select", "indexer_scores"}, {"cpu", "planted"})));

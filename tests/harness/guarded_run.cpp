@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::int64_t kGuard = 256;  // sentinel bytes on either side of a buffer
 constexpr std::uint8_t kSentinel = 0xc3;
-constexpr std::uint8_t kPoison = 0xff;  // NaN in every float type, -1 in integers
+constexpr std::uint8_t kPoison = 0xff;       // NaN in every float type, -1 in integers
+constexpr std::uint8_t kOtherPoison = 0x3c;  // a number in every type
 
 }  // namespace
 
@@ -21,18 +22,36 @@ std::vector<std::byte> pack(const TensorDesc& desc, std::byte* memory) {
   return packed;
 }
 
-Result<GuardedRun::Guarded> GuardedRun::guarded(std::int64_t bytes, std::uint8_t fill) {
+Result<GuardedRun::Guarded> GuardedRun::guarded(std::int64_t bytes) {
   Guarded memory;
   memory.bytes = bytes;
   TAMIS_ASSIGN_OR_RETURN(memory.buffer, device_.alloc(bytes + 2 * kGuard));
-  TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, 0, bytes + 2 * kGuard, kSentinel));
-  TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, kGuard, bytes, fill));
+  TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, 0, kGuard, kSentinel));
+  TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, kGuard + bytes, kGuard, kSentinel));
   return memory;
 }
 
+Result<GuardedRun::Guarded> GuardedRun::filled(std::int64_t bytes, std::uint8_t value) {
+  TAMIS_ASSIGN_OR_RETURN(Guarded memory, guarded(bytes));
+  TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, kGuard, bytes, value));
+  return memory;
+}
+
+Status GuardedRun::poison(const Guarded& memory, std::uint8_t value) {
+  if (!poison_ || memory.buffer == nullptr) return {};
+  return queue_->fill(*memory.buffer, kGuard, memory.bytes, value);
+}
+
+Result<GuardedRun::Guarded> GuardedRun::poisoned(std::int64_t bytes) {
+  TAMIS_ASSIGN_OR_RETURN(Guarded memory, guarded(bytes));
+  TAMIS_RETURN_IF_ERROR(poison(memory, kPoison));
+  return memory;
+}
+
+// Between the guards.
 Result<std::vector<std::byte>> GuardedRun::download(const Guarded& memory) {
-  std::vector<std::byte> bytes(static_cast<std::size_t>(memory.buffer->bytes()));
-  TAMIS_RETURN_IF_ERROR(queue_->download(bytes, *memory.buffer, 0));
+  std::vector<std::byte> bytes(static_cast<std::size_t>(memory.bytes));
+  TAMIS_RETURN_IF_ERROR(queue_->download(bytes, *memory.buffer, kGuard));
   TAMIS_RETURN_IF_ERROR(queue_->sync());
   return bytes;
 }
@@ -43,7 +62,7 @@ Status GuardedRun::upload_weight(std::size_t i) {
   for (WeightPiece piece : source.pieces) {
     for (Buffer** slot : {&piece.buffer, &piece.scale_buffer}) {
       if (*slot == nullptr) continue;
-      TAMIS_ASSIGN_OR_RETURN(Guarded memory, guarded((*slot)->bytes(), 0));
+      TAMIS_ASSIGN_OR_RETURN(Guarded memory, filled((*slot)->bytes(), 0));
       const auto bytes = static_cast<std::size_t>((*slot)->bytes());
       TAMIS_RETURN_IF_ERROR(queue_->upload(*memory.buffer, kGuard, {(*slot)->host(), bytes}));
       *slot = memory.buffer.get();
@@ -65,7 +84,7 @@ Status GuardedRun::pack_weight(std::size_t i, const KernelRow& row, const Layout
   auto weight = std::make_unique<Weight>(*host_.operands[i].weight);
   std::vector<std::byte> packed(static_cast<std::size_t>(layout.bytes));
   TAMIS_RETURN_IF_ERROR(row.pack(*weight, layout, packed));
-  TAMIS_ASSIGN_OR_RETURN(Guarded memory, guarded(layout.bytes, 0));
+  TAMIS_ASSIGN_OR_RETURN(Guarded memory, filled(layout.bytes, 0));
   TAMIS_RETURN_IF_ERROR(queue_->upload(*memory.buffer, kGuard, packed));
   TAMIS_RETURN_IF_ERROR(queue_->sync());  // `packed` goes out of scope
   weight->layout = layout.name;
@@ -95,13 +114,13 @@ Status GuardedRun::upload_operands() {
 Status GuardedRun::make_scratch(const KernelRow& row) {
   if (row.workspace != nullptr) {
     scratch_.workspace_bytes = row.workspace(device_.info(), call_);
-    TAMIS_ASSIGN_OR_RETURN(workspace_, guarded(scratch_.workspace_bytes, kPoison));
+    TAMIS_ASSIGN_OR_RETURN(workspace_, poisoned(scratch_.workspace_bytes));
     scratch_.workspace = workspace_.buffer.get();
     scratch_.workspace_offset = kGuard;
   }
   if (row.step_bytes != nullptr) {
     scratch_.step_bytes = row.step_bytes(device_.info(), call_);
-    TAMIS_ASSIGN_OR_RETURN(step_, guarded(scratch_.step_bytes, kPoison));
+    TAMIS_ASSIGN_OR_RETURN(step_, poisoned(scratch_.step_bytes));
     scratch_.step = step_.buffer.get();
     scratch_.step_offset = kGuard;
   }
@@ -122,7 +141,7 @@ Status GuardedRun::prepare(const KernelRow& row) {
       TAMIS_RETURN_IF_ERROR(as_stored ? upload_weight(i) : pack_weight(i, row, layout));
       continue;
     }
-    TAMIS_ASSIGN_OR_RETURN(memory_[i], guarded(tensor.desc.span_bytes(), kPoison));
+    TAMIS_ASSIGN_OR_RETURN(memory_[i], poisoned(tensor.desc.span_bytes()));
     tensor.buffer = memory_[i].buffer.get();
     tensor.offset = kGuard;
   }
@@ -131,44 +150,60 @@ Status GuardedRun::prepare(const KernelRow& row) {
   return make_scratch(row);
 }
 
+Status GuardedRun::prepare_step(const KernelRow& row) {
+  return row.prepare != nullptr ? row.prepare(*queue_, call_, scratch_) : Status();
+}
+
 Status GuardedRun::launch(const KernelRow& row) {
-  if (row.prepare != nullptr) TAMIS_RETURN_IF_ERROR(row.prepare(*queue_, call_, scratch_));
+  TAMIS_RETURN_IF_ERROR(prepare_step(row));
   TAMIS_RETURN_IF_ERROR(row.launch(*queue_, call_, scratch_));
   return queue_->sync();
 }
 
 Status GuardedRun::capture_and_replay(const KernelRow& row) {
-  for (const Guarded& memory : memory_) {
-    if (memory.buffer != nullptr)
-      TAMIS_RETURN_IF_ERROR(queue_->fill(*memory.buffer, kGuard, memory.bytes, kPoison));
-  }
+  for (const Guarded& memory : memory_) TAMIS_RETURN_IF_ERROR(poison(memory, kPoison));
   TAMIS_RETURN_IF_ERROR(queue_->sync());
   TAMIS_RETURN_IF_ERROR(queue_->begin_capture());
   const Status launched = row.launch(*queue_, call_, scratch_);
   Result<std::unique_ptr<Capture>> capture = queue_->end_capture();
   TAMIS_RETURN_IF_ERROR(launched);
   TAMIS_RETURN_IF_ERROR(capture.status());
+  capture_ = std::move(*capture);
   TAMIS_RETURN_IF_ERROR(upload_operands());
-  if (row.prepare != nullptr) TAMIS_RETURN_IF_ERROR(row.prepare(*queue_, call_, scratch_));
-  TAMIS_RETURN_IF_ERROR(queue_->replay(**capture));
+  TAMIS_RETURN_IF_ERROR(prepare_step(row));
+  TAMIS_RETURN_IF_ERROR(queue_->replay(*capture_));
+  return queue_->sync();
+}
+
+Status GuardedRun::repeat(const KernelRow& row) {
+  for (std::size_t i = 0; i < memory_.size(); ++i) {
+    if (op_.operands[i].role == Role::kOut) TAMIS_RETURN_IF_ERROR(poison(memory_[i], kPoison));
+  }
+  TAMIS_RETURN_IF_ERROR(upload_operands());  // the state, which the run before changed, among them
+  const std::uint8_t value = repeats_++ % 2 == 0 ? kOtherPoison : kPoison;
+  TAMIS_RETURN_IF_ERROR(poison(workspace_, value));
+  TAMIS_RETURN_IF_ERROR(poison(step_, value));
+  TAMIS_RETURN_IF_ERROR(prepare_step(row));
+  TAMIS_RETURN_IF_ERROR(capture_ != nullptr ? queue_->replay(*capture_)
+                                            : row.launch(*queue_, call_, scratch_));
   return queue_->sync();
 }
 
 Result<std::vector<std::byte>> GuardedRun::result(std::size_t i) {
   TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory_[i]));
-  return pack(operands_[i].desc, raw.data() + kGuard);
+  return pack(operands_[i].desc, raw.data());
 }
 
 Status GuardedRun::check_guards(const Guarded& memory, const std::string& what) {
-  TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory));
-  for (std::int64_t i = 0; i < kGuard; ++i) {
-    const std::int64_t after = kGuard + memory.bytes + i;
-    if (raw[static_cast<std::size_t>(i)] != std::byte{kSentinel}) {
+  std::vector<std::byte> before(kGuard), behind(kGuard);
+  TAMIS_RETURN_IF_ERROR(queue_->download(before, *memory.buffer, 0));
+  TAMIS_RETURN_IF_ERROR(queue_->download(behind, *memory.buffer, kGuard + memory.bytes));
+  TAMIS_RETURN_IF_ERROR(queue_->sync());
+  for (std::size_t i = 0; i < kGuard; ++i) {
+    if (before[i] != std::byte{kSentinel})
       return internal_error("{}: byte {} before the buffer was overwritten", what, kGuard - i);
-    }
-    if (raw[static_cast<std::size_t>(after)] != std::byte{kSentinel}) {
+    if (behind[i] != std::byte{kSentinel})
       return internal_error("{}: byte {} behind the buffer was overwritten", what, i);
-    }
   }
   return {};
 }
@@ -181,7 +216,7 @@ Status GuardedRun::check_guards_and_inputs() {
     if (!constant) continue;
     TAMIS_ASSIGN_OR_RETURN(std::vector<std::byte> raw, download(memory_[i]));
     const auto bytes = static_cast<std::size_t>(operands_[i].desc.span_bytes());
-    if (bytes > 0 && std::memcmp(raw.data() + kGuard, host_.operands[i].buffer->host(), bytes) != 0) {
+    if (bytes > 0 && std::memcmp(raw.data(), host_.operands[i].buffer->host(), bytes) != 0) {
       return internal_error("{}: an input was overwritten", op_.operands[i].name);
     }
   }

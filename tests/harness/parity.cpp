@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "core/ops/oracle/oracle.h"
-#include "tests/harness/guarded_run.h"
 
 namespace tamis::harness {
 namespace {
@@ -62,6 +61,29 @@ Result<OutputBytes> outputs_of(GuardedRun& run, const Subject& subject) {
   return outputs;
 }
 
+// The first operand that differs.
+const char* first_difference(const Subject& subject, const OutputBytes& a, const OutputBytes& b) {
+  std::size_t operand = 0;
+  while (a[operand] == b[operand]) ++operand;
+  return subject.op->operands[operand].name;
+}
+
+struct Expectation {
+  const OutputBytes& outputs;
+  int runs;  // of the call, the two that gave them included
+};
+
+Status repeat_run(GuardedRun& run, const KernelRow& row, const Subject& subject, const Expectation& want) {
+  for (int i = 2; i < want.runs; ++i) {
+    TAMIS_RETURN_IF_ERROR(run.repeat(row));
+    TAMIS_ASSIGN_OR_RETURN(const OutputBytes found, outputs_of(run, subject));
+    if (found != want.outputs)
+      return internal_error("{}: run {} of one call differs from the first",
+                            first_difference(subject, found, want.outputs), i + 1);
+  }
+  return want.runs > 2 ? run.check_guards_and_inputs() : Status();
+}
+
 }  // namespace
 
 bool Subject::written(std::size_t operand) const {
@@ -102,29 +124,33 @@ Reason takes(const Device& device, const KernelRow& row, const OpCall& call) {
   return row.accepts != nullptr ? row.accepts(device.info(), call) : accept();
 }
 
-Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject) {
-  const auto make = [&] { return GuardedRun(device, *subject.op, *subject.test_case, subject.host); };
+Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject,
+                                const GuardOptions& options) {
+  const auto make = [&] {
+    return GuardedRun(device, *subject.op, *subject.test_case, subject.host, options.poison);
+  };
   GuardedRun first = make(), second = make();
   TAMIS_RETURN_IF_ERROR(run_once(first, row, false));
   TAMIS_ASSIGN_OR_RETURN(OutputBytes outputs, outputs_of(first, subject));
   const Status again = run_once(second, row, row.capturable);
   if (!again.ok()) return row.capturable ? again.with_context("captured and replayed") : again;
   TAMIS_ASSIGN_OR_RETURN(const OutputBytes repeated, outputs_of(second, subject));
-  if (repeated == outputs) return outputs;
-  std::size_t operand = 0;
-  while (repeated[operand] == outputs[operand]) ++operand;
-  const char* name = subject.op->operands[operand].name;
-  if (row.capturable) {  // which of the two: not deterministic, or stale?
-    GuardedRun third = make();
-    TAMIS_RETURN_IF_ERROR(run_once(third, row, false));
-    TAMIS_ASSIGN_OR_RETURN(const OutputBytes direct, outputs_of(third, subject));
-    if (direct == outputs)
-      return internal_error(
-          "{}: the replay of a capture differs from a direct run: it kept something from before the inputs "
-          "came",
-          name);
+  if (repeated != outputs) {
+    const char* name = first_difference(subject, repeated, outputs);
+    if (row.capturable) {  // which of the two: not deterministic, or stale?
+      GuardedRun third = make();
+      TAMIS_RETURN_IF_ERROR(run_once(third, row, false));
+      TAMIS_ASSIGN_OR_RETURN(const OutputBytes direct, outputs_of(third, subject));
+      if (direct == outputs)
+        return internal_error(
+            "{}: the replay of a capture differs from a direct run: it kept something from before the "
+            "inputs came",
+            name);
+    }
+    return internal_error("{}: two runs of one call differ", name);
   }
-  return internal_error("{}: two runs of one call differ", name);
+  TAMIS_RETURN_IF_ERROR(repeat_run(second, row, subject, {outputs, options.runs}));
+  return outputs;
 }
 
 Judgement judge(const Subject& subject, const OutputBytes& outputs) {

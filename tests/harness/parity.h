@@ -1,6 +1,6 @@
 // Parity: runs a kernel row on a device and compares it with the oracle. Buffers stand between sentinels;
-// outputs and workspace start poisoned; inputs must come back unchanged; a second run must give the same
-// bits, and where the row may be captured that run is the replay of a capture made with other inputs.
+// outputs and workspace start poisoned; inputs must come back unchanged; a second run and all after it must
+// give the same bits, and where the row may be captured they are replays of a capture made with other inputs.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "core/backend/kernel_table.h"
 #include "tests/cases/case.h"
 #include "tests/harness/compare.h"
+#include "tests/harness/guarded_run.h"
 #include "tests/harness/host_instance.h"
 
 namespace tamis::harness {
@@ -40,8 +41,9 @@ Result<Subject> make_subject(const OpDef& op, const cases::Case& test_case, std:
 // Why the row does not take the call on this device, or accepted.
 Reason takes(const Device& device, const KernelRow& row, const OpCall& call);
 
-// Runs the row twice. An error names what it did wrong, whatever the numbers.
-Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject);
+// Runs the row as often as the options say. An error names what it did wrong, whatever the numbers.
+Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject,
+                                const GuardOptions& options = {});
 
 struct Judgement {
   std::string failure;  // empty: within the contract

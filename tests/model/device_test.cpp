@@ -16,9 +16,8 @@ std::vector<std::int32_t> prompt(std::int64_t n) {
 
 std::unique_ptr<Runner> open_on(const std::string& device) {
   ModelSetup setup = tiny_setup(tiny_mode("exact").precision, 1024);
-  setup.options.device = device;
   setup.options.max_sequences = 2;
-  return open_runner(setup);
+  return open_runner_on(device, setup);
 }
 
 StepItem item_of(SequenceId sequence, std::vector<std::int32_t> tokens) {

@@ -80,11 +80,15 @@ std::string& tested_device() {
   return device;
 }
 
-std::unique_ptr<Runner> open_runner(const ModelSetup& setup) {
+std::unique_ptr<Runner> open_runner_on(const std::string& device, const ModelSetup& setup) {
   RunnerOptions options = setup.options;
-  if (options.device == RunnerOptions().device) options.device = tested_device();
+  options.device = device;
   return must(Runner::create(must(load_config(setup.folder, setup.config)),
                              must(Checkpoint::open(setup.folder)), options));
+}
+
+std::unique_ptr<Runner> open_runner(const ModelSetup& setup) {
+  return open_runner_on(tested_device(), setup);
 }
 
 Repro::Repro(ModelSetup setup, TokenRows ids, std::vector<std::int64_t> chunks)

@@ -36,7 +36,7 @@ class Expected {
   SafetensorsFile file_;
 };
 
-// Where open_runner() puts a model whose setup names no device: "cpu", or what the command line says.
+// Where open_runner() puts a model: "cpu", or what the command line says.
 std::string& tested_device();
 
 struct ModelSetup {
@@ -45,6 +45,8 @@ struct ModelSetup {
   ConfigOptions config;
 };
 std::unique_ptr<Runner> open_runner(const ModelSetup& setup);
+// Whatever device is tested.
+std::unique_ptr<Runner> open_runner_on(const std::string& device, const ModelSetup& setup);
 
 // The same numbers from `tamis logits`: "tamis logits FOLDER --ids FILE.json … --out out.safetensors".
 class Repro {

@@ -29,6 +29,17 @@ void add_options(CLI::App& command, Arguments& arguments) {
                   "cpu, cuda, cuda:1, …; two are also compared with each other; default: every device")
       ->delimiter(',');
   command.add_option("--seed", request.seed, "of the cases' data")->capture_default_str();
+  command
+      .add_option("--repeat", request.guard.runs,
+                  "how often every row runs on a case; all runs must give the same bits")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  command.add_flag(
+      "!--no-poison", request.guard.poison,
+      "leave outputs and workspace as the device gives them, for tools that find reads of memory "
+      "that nobody wrote");
+  command.add_option("--max-elements", request.max_elements,
+                     "only cases whose inputs have no more elements together; 0: all");
   command.add_option("--save", request.save_path, "write the outputs of the device, for --against elsewhere");
   command.add_option("--against", request.against_path, "compare with a file that --save wrote");
   command.add_option("--json", arguments.json_path, "also write the report as JSON to this file");

@@ -42,6 +42,13 @@ bool wanted(const std::vector<std::string>& names, const std::string& name) {
   return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
+std::int64_t elements_of(const cases::Case& test_case) {
+  std::int64_t elements = 0;
+  for (const cases::CaseOperand& operand : test_case.operands)
+    elements += operand.desc.rank > 0 && operand.fill ? operand.desc.elements() : 0;
+  return elements;
+}
+
 class OpParity {
  public:
   explicit OpParity(const Request& request) : request_(request) { report_.seed = request.seed; }
@@ -121,7 +128,7 @@ void OpParity::expect(Lane& lane, CaseRecord& record) const {
 }
 
 void OpParity::run_row(Lane& lane, const KernelRow& row, const Subject& subject, CaseRecord& record) {
-  Result<OutputBytes> outputs = harness::run_guarded(*lane.device, row, subject);
+  Result<OutputBytes> outputs = harness::run_guarded(*lane.device, row, subject, request_.guard);
   if (!outputs.ok()) {
     record.message = outputs.status().message();
   } else {
@@ -245,7 +252,8 @@ Status OpParity::run_op(const OpDef& op) {
   const cases::CaseList list = cases::find_cases(op.name);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const bool asked = wanted(request_.cases, list[i].name) || wanted(request_.cases, std::to_string(i));
-    if (list[i].perf || !asked) continue;
+    const bool small = request_.max_elements == 0 || elements_of(list[i]) <= request_.max_elements;
+    if (list[i].perf || !asked || !small) continue;
     TAMIS_RETURN_IF_ERROR(run_case(op, {list[i], static_cast<int>(i)}, coverage));
   }
   for (std::size_t i = 0; request_.rows.empty() && i < lanes_.size(); ++i) {
@@ -267,7 +275,7 @@ Status OpParity::run(const Progress& progress) {
     TAMIS_RETURN_IF_ERROR(run_op(*op));
     finish();
   }
-  if (request_.ops.empty() && request_.cases.empty() && request_.rows.empty()) {
+  if (request_.ops.empty() && request_.cases.empty() && request_.rows.empty() && request_.max_elements == 0) {
     for (const Lane& lane : lanes_) {
       for (std::string& problem : stale_lines(lane.expected)) part_.problems.push_back(std::move(problem));
     }

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "core/base/status.h"
+#include "tests/harness/guarded_run.h"
 #include "tests/parity/report.h"
 
 namespace tamis::parity {
@@ -13,6 +14,8 @@ struct Request {
   // Empty: all. A case is its name or its number in the op's list; a device is "cpu", "cuda", "cuda:1".
   std::vector<std::string> ops, cases, rows, devices;
   std::uint64_t seed = 1;
+  harness::GuardOptions guard;    // how every row runs on every case
+  std::int64_t max_elements = 0;  // of a case's operands together; 0: any
   std::string save_path, against_path;
   std::string expected_folder;  // of <backend>.txt; empty: nothing is expected
 };

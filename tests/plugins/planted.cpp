@@ -192,6 +192,14 @@ Status past_the_workspace(const OpCall& call, const Scratch& scratch) {
   return {};
 }
 
+// Takes what lies in its workspace for its own: right as long as the same thing lies there.
+Status left_in_the_workspace(const OpCall& call, const Scratch& scratch) {
+  const std::byte left = scratch.workspace->host()[scratch.workspace_offset];
+  TAMIS_RETURN_IF_ERROR(twin(call, scratch));
+  if (left != std::byte{0xff}) data<float>(call[moe_route_operand::kWeights])[0] += 1;
+  return {};
+}
+
 // Reads an input when it is launched, on the host: right, until the launch is captured.
 Status launch_with_old_input(Queue& queue, const OpCall& call, const Scratch& scratch) {
   struct Kept {
@@ -248,6 +256,7 @@ constexpr Plant kPlants[] = {
     {"index_to_slot", "planted.index_to_slot.slots_in_32_bits", cpu::launch<&slots_in_32_bits>},
     {"moe_route", "planted.moe_route.past_the_workspace", cpu::launch<&past_the_workspace>},
     {"rms_norm", "planted.rms_norm.old_input_in_capture", launch_with_old_input},
+    {"moe_route", "planted.moe_route.left_in_the_workspace", cpu::launch<&left_in_the_workspace>},
     {"rms_norm", "planted.rms_norm.another_sum_alone", cpu::launch<&another_sum_alone>},
     {"rms_norm", "planted.rms_norm.another_sum_in_later_tiles", cpu::launch<&another_sum_in_later_tiles>},
     {"indexer_prepare", "planted.indexer_prepare.twin", cpu::launch<&twin>},

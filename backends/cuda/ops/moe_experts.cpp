@@ -1,8 +1,9 @@
-// CUDA row of moe_experts: five launches, each but the first started while the one before drains. The
-// decomposition serves what it rejects.
+// CUDA rows of moe_experts. wgmma on e4m3 (Hopper): five launches, each but the first started while the one
+// before drains. mma.sync on 16 bits: any GPU, and what the first does not take.
 #include "core/ops/moe_experts/moe_experts.h"
 
 #include "backends/cuda/grouped_gemm_call.h"
+#include "backends/cuda/moe_experts_mma.h"
 #include "kernels_cuda/moe_combine/launch.h"
 #include "kernels_cuda/moe_permute/launch.h"
 
@@ -129,16 +130,28 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return cuda_queue.launched(moe_combine(combine, cuda_queue.stream()));
 }
 
-constexpr KernelRow kRows[] = {{.name = "cuda.moe_experts.wgmma_sm90_fp8",
-                                .op = "moe_experts",
-                                .families = "wgmma deep_gemm",
-                                .needs = {.arch_min = 90, .arch_max = 100},
-                                .numerics = {.accuracy = "e4m3_act", .invariance = Invariance::kBatch},
-                                .accepts = accepts,
-                                .weight_layout = tiles_layout,
-                                .pack = pack_tiles,
-                                .workspace = workspace,
-                                .launch = launch}};
+constexpr KernelRow kRows[] = {
+    {.name = "cuda.moe_experts.wgmma_sm90_fp8",
+     .op = "moe_experts",
+     .families = "wgmma deep_gemm triton",
+     .needs = {.arch_min = 90, .arch_max = 100},
+     .numerics = {.accuracy = "e4m3_act", .invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .weight_layout = tiles_layout,
+     .pack = pack_tiles,
+     .workspace = workspace,
+     .launch = launch},
+    {.name = "cuda.moe_experts.mma_sm80",
+     .op = "moe_experts",
+     .families = "mma triton",
+     .needs = {.arch_min = 80},
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accept_experts_mma,
+     .weight_layout = tiles_layout,
+     .pack = pack_tiles,
+     .workspace = experts_mma_workspace,
+     .launch = launch_experts_mma},
+};
 
 }  // namespace
 

@@ -118,9 +118,13 @@ Reason accepts(const DeviceInfo& device, const OpCall& call) {
   return accepts_shape(call, kFormat);
 }
 
-// A block of 64 heads takes about the time of one and a half of 16, so it pays from 17 heads on.
-Reason prefers_few_heads(const DeviceInfo&, const OpCall& call) {
-  return call[kQLatent].desc.dim(1) <= 16 ? accept() : reason::slower("more than 16 heads");
+// A block of 64 heads takes about the time of one and a half of 16, so it pays from 17 heads on, where there
+// is room for it: Ada and consumer Blackwell have 99 KB a block.
+template <KvFormat kFormat>
+Reason prefers_few_heads(const DeviceInfo& device, const OpCall& call) {
+  const std::int64_t shared = kernel_of<kSparseMlaHeads64Keys32, kFormat>().tile.shared_bytes;
+  if (heads_of(call) <= 16 || device.local_memory_bytes < shared) return accept();
+  return reason::slower("more than 16 heads");
 }
 
 template <Kernels kKernels, KvFormat kFormat, Splits kSplits>
@@ -163,7 +167,7 @@ SparseMlaArgs args_of(const OpCall& call, std::int64_t first, std::int64_t token
           .slots_token = stride(kSlots, 0),
           .length = reinterpret_cast<const std::int32_t*>(at(kLength)),
           .length_token = stride(kLength, 0),
-          .sink = call[kSink].present() ? pointer<const float>(call[kSink]) : nullptr,
+          .sink = pointer<const float>(call[kSink]),
           .out = at(kOut),
           .out_token = stride(kOut, 0),
           .out_head = stride(kOut, 1),
@@ -228,19 +232,22 @@ constexpr auto& k64Small = kSparseMlaHeads64Keys32;
 
 // "split" rows divide a token's keys as the device has room for, "invariant" ones always alike.
 constexpr KernelRow kRows[] = {
-    row<k16, kBf16, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h16_bf16", kSm80, prefers_few_heads),
+    row<k16, kBf16, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h16_bf16", kSm80,
+                                   prefers_few_heads<kBf16>),
     row<k64Wgmma, kBf16, Splits::kFill>("cuda.sparse_mla.split_wgmma_sm90_h64_bf16", kSm90Only),
     row<k64, kBf16, Splits::kFill>("cuda.sparse_mla.split_mma_sm90_h64_bf16", kSm80),
     row<k64Small, kBf16, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h64_bf16", kSm80),
-    row<k16, kFp8, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h16_fp8", kSm80, prefers_few_heads),
+    row<k16, kFp8, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h16_fp8", kSm80, prefers_few_heads<kFp8>),
     row<k64Wgmma, kFp8, Splits::kFill>("cuda.sparse_mla.split_wgmma_sm90_h64_fp8", kSm90Only),
     row<k64, kFp8, Splits::kFill>("cuda.sparse_mla.split_mma_sm90_h64_fp8", kSm80),
     row<k64Small, kFp8, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h64_fp8", kSm80),
-    row<k16, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h16_bf16", kSm80, prefers_few_heads),
+    row<k16, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h16_bf16", kSm80,
+                                    prefers_few_heads<kBf16>),
     row<k64Wgmma, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_wgmma_sm90_h64_bf16", kSm90Only),
     row<k64, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm90_h64_bf16", kSm80),
     row<k64Small, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h64_bf16", kSm80),
-    row<k16, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h16_fp8", kSm80, prefers_few_heads),
+    row<k16, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h16_fp8", kSm80,
+                                   prefers_few_heads<kFp8>),
     row<k64Wgmma, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_wgmma_sm90_h64_fp8", kSm90Only),
     row<k64, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm90_h64_fp8", kSm80),
     row<k64Small, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h64_fp8", kSm80),

@@ -12,7 +12,7 @@ using namespace topk_select_operand;
 TopkSelectArgs select_args(const OpCall& call) {
   return {.scores = pointer<const float>(call[kScores]),
           .row_stride = call[kScores].desc.stride(0),
-          .ks = optional_pointer<const std::int32_t>(call[kKs]),
+          .ks = pointer<const std::int32_t>(call[kKs]),
           .ke = pointer<const std::int32_t>(call[kKe]),
           .idx = pointer<std::int32_t>(call[kIdx]),
           .idx_stride = call[kIdx].desc.stride(0),
