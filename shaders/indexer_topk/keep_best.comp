@@ -74,7 +74,7 @@ void select(Candidates from) {
   uint wanted;
   const uint threshold = find_threshold(from, wanted);
   uint better = 0u, equal = 0u;  // seen so far
-  for (uint first = 0u; better + min(equal, wanted) < k; first += kThreads * kPerThread) {
+  for (uint first = 0u; first < from.n && better + min(equal, wanted) < k; first += kThreads * kPerThread) {
     const uint begin = first + gl_LocalInvocationIndex * kPerThread;
     uint scores_of[kPerThread], keys[kPerThread];
     int positions[kPerThread];
@@ -87,6 +87,7 @@ void select(Candidates from) {
       if (inside && keys[j] > threshold) counts += 1u;
       if (inside && keys[j] == threshold) counts += 0x10000u;
     }
+    memoryBarrierBuffer();  // none of these reads moves behind the barriers of the scan
     uint total;
     const uint before = scan_values_of_group(counts, total) - counts;
     uint my_better = better + (before & 0xffffu), my_equal = equal + (before >> 16);

@@ -19,7 +19,10 @@ struct Arguments {
 };
 static_assert(sizeof(Arguments) > kPushBytes, "the shader takes them by address");
 
-Reason accepts(const DeviceInfo&, const OpCall& call) { return accept_width("S", call[kKNope].desc.dim(0)); }
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
+  Reason bad = accept_shared(device, kAttentionShared);
+  return bad.accepted() ? accept_width("S", call[kKNope].desc.dim(0)) : bad;
+}
 
 Arguments arguments_of(const OpCall& call) {
   const Tensor &q = call[kQNope], &v = call[kV];
