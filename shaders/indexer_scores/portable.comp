@@ -1,10 +1,10 @@
-// indexer_scores: a work group per token and tile of 64 keys. The dots of some heads with the keys are a
-// matrix product in shared memory, 32 dimensions at a time, four heads by kKeysEach keys a thread; each
-// thread weighs its heads after the ReLU, and one thread a key adds up the heads in a fixed order. So a score
-// depends on its query and its key alone.
+// indexer_scores: a work group per token and tile of 64 keys. The dots of kThreads / 4 heads with the keys are
+// a matrix product in shared memory, 32 dimensions at a time, four heads by four keys a thread; each thread
+// weighs its heads after the ReLU, and one thread a key adds up the heads in a fixed order. So a score depends
+// on its query and its key alone.
 //
 // 2 Hi Di FLOP a key; a work group reads Hi Di elements of the query and 64 Di of the keys, most of it from a
-// cache: bound by shared memory, at 5 loads per 16 products. 22 KB of shared memory.
+// cache: bound by shared memory, at 5 loads per 16 products. 22 KB of shared memory with 64 heads.
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -13,17 +13,17 @@
 #include "shaders/common/softmax.glsl"
 #include "shaders/common/vectors.glsl"
 
-const uint kThreads = 256;
 const uint kKeys = 64;  // of a tile
+const uint kEach = 4;   // of them a thread's
 const uint kDims = 32;  // at a time
-layout(local_size_x = 256) in;
 
 layout(constant_id = 0) const uint kQType = 0;
 layout(constant_id = 1) const uint kKeyType = 0;  // kE4M3 and paged: FP8 pages
 layout(constant_id = 2) const uint kPaged = 0;
-layout(constant_id = 3) const uint kKeysEach = 4;  // keys of a thread: 1, 2 or 4, for 16, 32 or 64 heads
+layout(constant_id = 3) const uint kThreads = 256;  // 32, 64, 128 or 256
+layout(local_size_x_id = 3) in;
 
-const uint kKeyLanes = kKeys / kKeysEach;
+const uint kKeyLanes = kKeys / kEach;
 const uint kHeadGroups = kThreads / kKeyLanes;  // of four heads
 const uint kQLine = kHeadGroups + 1u;           // of a tile: one more, so that columns spread over banks
 const uint kKeyLine = kKeys + 1u;
@@ -48,6 +48,7 @@ shared float partial[kHeadGroups * kKeys];
 shared float weights[kHeadGroups * 4u];
 shared uint64_t key_at[kKeys];  // 0: not there
 shared float key_scales[kKeys];
+shared float totals[kKeys];  // each of one thread
 
 // Of one token.
 struct Visible {
@@ -60,9 +61,8 @@ Visible visible_keys(uint token) {
   return Visible(token, first, max(first, last));
 }
 
-// By one thread a key.
-void find_key(Visible seen, uint position) {
-  const uint me = gl_LocalInvocationIndex;
+// Key j of the tile.
+void find_key(Visible seen, uint j, uint position) {
   int slot = -1;
   if (position >= seen.first && position < seen.last) {
     slot = int(position);
@@ -71,15 +71,15 @@ void find_key(Visible seen, uint position) {
       slot = paged_slot(arguments.table, sequence, position);
     }
   }
-  key_at[me] = 0ul;
-  key_scales[me] = 1.0;
+  key_at[j] = 0ul;
+  key_scales[j] = 1.0;
   if (slot < 0 || uint(slot) >= arguments.keys.slots) return;
   const bool pages = kPaged != 0u && kKeyType == kE4M3;
-  key_at[me] = index_key_at(pages, arguments.keys, uint(slot));
+  key_at[j] = index_key_at(pages, arguments.keys, uint(slot));
   if (pages) {
-    key_scales[me] = uintBitsToFloat(load_word(index_scale_at(arguments.keys, uint(slot)), false));
+    key_scales[j] = uintBitsToFloat(load_word(index_scale_at(arguments.keys, uint(slot)), false));
   } else if (arguments.key_scale != 0ul) {
-    key_scales[me] = Floats(arguments.key_scale).at[slot];
+    key_scales[j] = Floats(arguments.key_scale).at[slot];
   }
 }
 
@@ -118,8 +118,8 @@ void load_weights(uint token, uint head) {
 // Weighted and summed over the four heads of a thread, to `partial`.
 void score_heads(uint token, uint head) {
   const uint lane = gl_LocalInvocationIndex % kKeyLanes, group = gl_LocalInvocationIndex / kKeyLanes;
-  vec4 dots[kKeysEach];
-  for (uint j = 0u; j < kKeysEach; ++j) dots[j] = vec4(0.0);
+  vec4 dots[kEach];
+  for (uint j = 0u; j < kEach; ++j) dots[j] = vec4(0.0);
   for (uint dim = 0u; dim < arguments.keys.dim; dim += kDims) {
     barrier();
     load_tiles(token, head, dim);
@@ -128,13 +128,13 @@ void score_heads(uint token, uint head) {
     [[dont_unroll]] for (uint first = 0u; first < kDims; first += 8u) {
       for (uint d = first; d < first + 8u; ++d) {
         const vec4 q = q_tile[d * kQLine + group];
-        for (uint j = 0u; j < kKeysEach; ++j) {
+        for (uint j = 0u; j < kEach; ++j) {
           dots[j] = fma(q, vec4(k_tile[d * kKeyLine + lane + j * kKeyLanes]), dots[j]);
         }
       }
     }
   }
-  for (uint j = 0u; j < kKeysEach; ++j) {
+  for (uint j = 0u; j < kEach; ++j) {
     float sum = 0.0;
     for (uint i = 0u; i < 4u; ++i) {
       const float positive = dots[j][i] > 0.0 ? dots[j][i] : 0.0;  // of NaN: 0
@@ -146,23 +146,29 @@ void score_heads(uint token, uint head) {
 }
 
 void main() {
-  const uint me = gl_LocalInvocationIndex, tiles = (arguments.keys_count + kKeys - 1u) / kKeys;
+  const uint tiles = (arguments.keys_count + kKeys - 1u) / kKeys;
   const uint row = group_index() / tiles, column = group_index() % tiles * kKeys;
   if (row >= arguments.tokens) return;
   const Visible seen = visible_keys(arguments.first_token + row);
   if (seen.last - seen.first < arguments.min_keys) return;
   const uint position = arguments.first_key + column;
-  float total = 0.0;
-  const bool any = position < seen.last && position + kKeys > seen.first;
-  if (any) {
-    if (me < kKeys) find_key(seen, position + me);
-    for (uint head = 0u; head < arguments.heads; head += kHeadGroups * 4u) {
-      score_heads(seen.token, head);
-      for (uint g = 0u; g < kHeadGroups && me < kKeys; ++g) total += partial[g * kKeys + me];
+  const uint64_t to = arguments.scores + row * arguments.scores_stride + 4ul * column;
+  const uint count = min(kKeys, arguments.keys_count - column);
+  if (position >= seen.last || position + kKeys <= seen.first) {
+    for (uint j = gl_LocalInvocationIndex; j < count; j += kThreads) Floats(to).at[j] = neg_inf();
+    return;
+  }
+  for (uint j = gl_LocalInvocationIndex; j < kKeys; j += kThreads) {
+    find_key(seen, j, position + j);
+    totals[j] = 0.0;
+  }
+  for (uint head = 0u; head < arguments.heads; head += kHeadGroups * 4u) {
+    score_heads(seen.token, head);
+    for (uint j = gl_LocalInvocationIndex; j < kKeys; j += kThreads) {
+      for (uint g = 0u; g < kHeadGroups; ++g) totals[j] += partial[g * kKeys + j];
     }
   }
-  if (me >= kKeys || column + me >= arguments.keys_count) return;
-  const bool found = any && key_at[me] != 0ul;
-  Floats(arguments.scores + row * arguments.scores_stride).at[column + me] =
-      found ? key_scales[me] * total : neg_inf();
+  for (uint j = gl_LocalInvocationIndex; j < count; j += kThreads) {
+    Floats(to).at[j] = key_at[j] != 0ul ? key_scales[j] * totals[j] : neg_inf();
+  }
 }

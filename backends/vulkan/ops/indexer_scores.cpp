@@ -8,8 +8,8 @@ namespace {
 
 using namespace indexer_scores_operand;
 
-Reason accepts(const DeviceInfo&, const OpCall& call) {
-  return accept_width("max_keys", call.as<IndexerScoresParams>().max_keys);
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
+  return accept_index_scores(device, call.as<IndexerScoresParams>().max_keys);
 }
 
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
