@@ -21,6 +21,21 @@ __device__ __forceinline__ void let_successor_start() {
 #endif
 }
 
+// Whether the code that the device runs for a kernel was compiled for sm_90 or later: in older code
+// wait_for_predecessor() does nothing, so it must not be launched dependent. Asked once: the GPUs of a
+// process are taken to run the same code.
+template <auto kKernel>
+bool can_depend() {
+  static const bool depends = [] {
+    cudaFuncAttributes attributes{};
+    if (cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(kKernel)) == cudaSuccess)
+      return attributes.ptxVersion >= 90;
+    static_cast<void>(cudaGetLastError());
+    return false;
+  }();
+  return depends;
+}
+
 struct LaunchShape {
   dim3 grid;
   dim3 block;
