@@ -124,8 +124,8 @@ __global__ void __launch_bounds__(C::kThreads) moe_route_kernel(MoeRouteArgs arg
                            reinterpret_cast<int*>(words) + 2 * args.experts + args.groups};
   int* chosen = shared.group_kept + args.groups;
   const std::int64_t token = blockIdx.x;
-  wait_for_predecessor();
   let_successor_start();
+  wait_for_predecessor();
   std::int32_t* ids = args.ids + token * args.topk;
   float* weights = args.weights + token * args.topk;
   if (args.slot != nullptr && args.slot[token] < 0) {
@@ -160,8 +160,10 @@ cudaError_t run(const MoeRouteArgs& args, cudaStream_t stream) {
   static const cudaError_t allowed =
       cudaFuncSetAttribute(moe_route_kernel<C>, cudaFuncAttributeMaxDynamicSharedMemorySize, 98304);
   if (allowed != cudaSuccess) return allowed;
-  moe_route_kernel<C><<<static_cast<unsigned>(args.tokens), C::kThreads, words * 4, stream>>>(args);
-  return cudaGetLastError();
+  return launch(
+      moe_route_kernel<C>,
+      {static_cast<unsigned>(args.tokens), C::kThreads, words * 4, can_depend<moe_route_kernel<C>>()}, stream,
+      args);
 }
 
 }  // namespace
