@@ -89,6 +89,7 @@ Status launch_grouped_fp8(CudaQueue& queue, const GroupedCall& call, const Scrat
 
 Reason accept_decode_fp8(const GroupedCall& call) {
   if (call.rows() > kDecodeRows) return reason::size("tokens", call.rows(), "up to 16");
+  if (call.columns() == 0) return reject("K is 0");
   return accept_grouped_fp8(call);
 }
 

@@ -57,11 +57,12 @@ Reason accept_linear_gemv(const DeviceInfo&, const OpCall& call) {
   const DType w = call[kWeight].desc.dtype;
   if (call.as<LinearParams>().act_quant != ActQuant::kNone) return reject("act_quant is not none");
   if (w != DType::kBF16 && w != DType::kF16) return reason::dtype("w", dtype_name(w), "bf16, f16");
+  if (x.dtype == DType::kF32) return reason::dtype("x", "f32", "bf16, f16");
   if (x.dim(1) % 8 != 0) return reason::size("K", x.dim(1), "multiples of 8");
   if (std::max(x.dim(0), x.dim(1)) > kMostGemvSize)
     return reason::size("tokens or K", std::max(x.dim(0), x.dim(1)), "up to 2^20");
-  if (x.dim(0) > 1 && x.stride(0) * static_cast<std::int64_t>(dtype_size(x.dtype)) % 16 != 0)
-    return reason::size("row stride of x", x.stride(0), "multiples of 16 bytes");
+  if (x.dim(0) > 1 && x.stride(0) % 8 != 0)
+    return reason::size("row stride of x", x.stride(0), "multiples of 8");
   if (call[kX].offset % 16 != 0) return reason::size("offset of x", call[kX].offset, "multiples of 16");
   const Weight* weight = call[kWeight].weight;
   if (weight == nullptr) return accept();

@@ -16,6 +16,7 @@ namespace {
 constexpr int kRows = 8;  // in flight, a warp
 constexpr int kCodes = 16, kWarpCodes = kCodes * kWarp;
 constexpr int kWarpsNk = 8, kWarpsKn = 16;
+constexpr int kPassRows = kWarpsKn * kRows;  // of K
 
 struct Rows {
   uint4 codes[kRows];
@@ -28,10 +29,9 @@ __device__ __forceinline__ void load_rows(Rows& rows, const BatchedFp8Args& args
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
     const bool present = first + i < end && column < columns;
-    rows.codes[i] =
-        present ? __ldg(reinterpret_cast<const uint4*>(args.codes + (first + i) * args.row_bytes + column))
-                : uint4{};
-    rows.scales[i] = present ? __ldg(args.scales + (first + i) * args.groups + column / 128) : 0.0f;
+    const auto* codes = args.codes + (first + i) * args.row_bytes + column;
+    rows.codes[i] = present ? load_early(reinterpret_cast<const uint4*>(codes)) : uint4{};
+    rows.scales[i] = present ? load_early(args.scales + (first + i) * args.groups + column / 128) : 0.0f;
   }
 }
 
@@ -76,9 +76,12 @@ __global__ void __launch_bounds__(kWarpsNk* kWarp, 1) decode_nk_kernel(BatchedFp
       for (int t = 0; t < kTokens; ++t) {
         if (token + t >= args.tokens || column >= args.k) continue;
         const std::int64_t at = (token + t) * args.x.row_stride + head * args.x_head_stride + column;
+        const auto* from =
+            reinterpret_cast<const uint4*>(static_cast<const std::uint16_t*>(args.x.data) + at);
+        const uint4 raw[2] = {from[0], from[1]};
         float low[kVector], high[kVector];
-        load_vector(low, args.x.data, at, args.x.type);
-        load_vector(high, args.x.data, at + kVector, args.x.type);
+        widen16(low, raw[0], args.x.type == Element::kF16);
+        widen16(high, raw[1], args.x.type == Element::kF16);
 #pragma unroll
         for (int i = 0; i < kVector; ++i) x[t][i] = low[i], x[t][i + kVector] = high[i];
       }
@@ -112,6 +115,7 @@ __global__ void __launch_bounds__(kWarpsNk* kWarp, 1) decode_nk_kernel(BatchedFp
 template <int kTokens>
 __global__ void __launch_bounds__(kWarpsKn* kWarp) decode_kn_kernel(BatchedFp8Args args) {
   __shared__ float partial[kWarpsKn][kWarpCodes];
+  __shared__ float xs[kTokens][kPassRows];
   let_successor_start();
   const int lane = threadIdx.x % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp, head = blockIdx.y;
   const int first = static_cast<int>(blockIdx.x) * kWarpCodes, column = first + lane * kCodes;
@@ -123,9 +127,16 @@ __global__ void __launch_bounds__(kWarpsKn* kWarp) decode_kn_kernel(BatchedFp8Ar
   for (int token = 0; token < args.tokens; token += kTokens) {
     float sums[kTokens][kCodes] = {};
 #pragma unroll 1
-    for (int k = warp * kRows; k < args.k; k += kWarpsKn * kRows) {
-      if (token > 0 || k >= kWarpsKn * kRows)
-        load_rows(rows, args, head_row + k, head_row + args.k, column, args.n);
+    for (int chunk = 0; chunk < args.k; chunk += kPassRows) {
+      const int k = chunk + warp * kRows, mine = static_cast<int>(threadIdx.x) % kPassRows;
+      if (token + chunk > 0) load_rows(rows, args, head_row + k, head_row + args.k, column, args.n);
+      __syncthreads();  // of the chunk before, xs has been read
+      for (int t = static_cast<int>(threadIdx.x) / kPassRows; t < kTokens; t += kWarpsKn * kWarp / kPassRows)
+        if (token + t < args.tokens && chunk + mine < args.k)
+          xs[t][mine] = load_element(
+              args.x.data, (token + t) * args.x.row_stride + head * args.x_head_stride + chunk + mine,
+              args.x.type);
+      __syncthreads();
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
         float w[kCodes];
@@ -133,10 +144,7 @@ __global__ void __launch_bounds__(kWarpsKn* kWarp) decode_kn_kernel(BatchedFp8Ar
 #pragma unroll
         for (int t = 0; t < kTokens; ++t) {
           if (token + t >= args.tokens || k + r >= args.k) continue;
-          const float x =
-              rows.scales[r] *
-              load_element(args.x.data, (token + t) * args.x.row_stride + head * args.x_head_stride + k + r,
-                           args.x.type);
+          const float x = rows.scales[r] * xs[t][warp * kRows + r];
 #pragma unroll
           for (int i = 0; i < kCodes; ++i) sums[t][i] = fmaf(w[i], x, sums[t][i]);
         }

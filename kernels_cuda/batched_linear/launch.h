@@ -23,7 +23,7 @@ struct BatchedFp8Args {
   int tokens, heads, k, n;
 };
 
-// w [heads, n, k]; x in vectors of 16 bytes.
+// w [heads, n, k]; x in 16 bits, in vectors of 16 bytes.
 cudaError_t batched_decode_nk(const BatchedFp8Args& args, cudaStream_t stream);
 // w [heads, k, n].
 cudaError_t batched_decode_kn(const BatchedFp8Args& args, cudaStream_t stream);

@@ -26,6 +26,12 @@ __device__ __forceinline__ void widen16(float (&v)[kVector], uint4 raw, bool f16
   }
 }
 
+__device__ __forceinline__ void widen32(float (&v)[kVector], uint4 low, uint4 high) {
+  const std::uint32_t words[kVector] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+#pragma unroll
+  for (int i = 0; i < kVector; ++i) v[i] = __uint_as_float(words[i]);
+}
+
 // `at`: in elements.
 __device__ __forceinline__ void load_vector(float (&v)[kVector], const void* base, std::int64_t at,
                                             Element type) {
@@ -34,10 +40,8 @@ __device__ __forceinline__ void load_vector(float (&v)[kVector], const void* bas
     widen16(v, *from, type == Element::kF16);
     return;
   }
-  const auto* from = reinterpret_cast<const float4*>(static_cast<const float*>(base) + at);
-  const float4 low = from[0], high = from[1];
-  v[0] = low.x, v[1] = low.y, v[2] = low.z, v[3] = low.w;
-  v[4] = high.x, v[5] = high.y, v[6] = high.z, v[7] = high.w;
+  const auto* from = reinterpret_cast<const uint4*>(static_cast<const float*>(base) + at);
+  widen32(v, from[0], from[1]);
 }
 
 __device__ __forceinline__ std::uint16_t round16(float value, bool f16) {

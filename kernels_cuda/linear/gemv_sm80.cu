@@ -21,15 +21,36 @@ __device__ __forceinline__ void load_row(uint4 (&w)[kAhead], const GemvArgs& arg
 #pragma unroll
   for (int i = 0; i < kAhead; ++i) {
     const int column = chunk + (i * kThreads + static_cast<int>(threadIdx.x)) * kVector;
-    w[i] = column < args.k ? __ldg(reinterpret_cast<const uint4*>(row + column)) : uint4{};
+    w[i] = column < args.k ? load_early(reinterpret_cast<const uint4*>(row + column)) : uint4{};
   }
+}
+
+// A chunk's product with one row of x, whose vectors are in flight together.
+__device__ __forceinline__ float multiply_row(const uint4 (&raw)[kAhead], const GemvArgs& args, int token,
+                                              int chunk, float sum) {
+  const auto* row =
+      static_cast<const std::uint16_t*>(args.x.data) + static_cast<std::int64_t>(token) * args.x.row_stride;
+  uint4 raw_x[kAhead];
+#pragma unroll
+  for (int i = 0; i < kAhead; ++i) {
+    const int column = chunk + (i * kThreads + static_cast<int>(threadIdx.x)) * kVector;
+    raw_x[i] = column < args.k ? *reinterpret_cast<const uint4*>(row + column) : uint4{};
+  }
+#pragma unroll
+  for (int i = 0; i < kAhead; ++i) {
+    float w[kVector], x[kVector];
+    widen16(w, raw[i], args.w.type == Element::kF16);
+    widen16(x, raw_x[i], args.x.type == Element::kF16);
+#pragma unroll
+    for (int j = 0; j < kVector; ++j) sum = fmaf(w[j], x[j], sum);
+  }
+  return sum;
 }
 
 template <int kTokens>
 __global__ void __launch_bounds__(kThreads) gemv_kernel(GemvArgs args) {
   __shared__ float of_warp[kTokens][kWarps];
   let_successor_start();
-  const bool f16 = args.w.type == Element::kF16;
   uint4 raw[kAhead];
   load_row(raw, args, 0);
   wait_for_predecessor();
@@ -40,20 +61,8 @@ __global__ void __launch_bounds__(kThreads) gemv_kernel(GemvArgs args) {
     for (int chunk = 0; chunk < args.k; chunk += kChunk) {
       if (token + chunk > 0) load_row(raw, args, chunk);
 #pragma unroll
-      for (int i = 0; i < kAhead; ++i) {
-        const int column = chunk + (i * kThreads + static_cast<int>(threadIdx.x)) * kVector;
-        if (column >= args.k) continue;
-        float w[kVector];
-        widen16(w, raw[i], f16);
-#pragma unroll
-        for (int t = 0; t < kTokens; ++t) {
-          if (token + t >= args.tokens) continue;
-          float x[kVector];
-          load_vector(x, args.x.data, (token + t) * args.x.row_stride + column, args.x.type);
-#pragma unroll
-          for (int j = 0; j < kVector; ++j) sums[t] = fmaf(w[j], x[j], sums[t]);
-        }
-      }
+      for (int t = 0; t < kTokens; ++t)
+        if (token + t < args.tokens) sums[t] = multiply_row(raw, args, token + t, chunk, sums[t]);
     }
 #pragma unroll
     for (int t = 0; t < kTokens; ++t) {

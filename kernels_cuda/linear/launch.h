@@ -9,7 +9,7 @@
 
 namespace tamis::cuda {
 
-// y = x . W^T of a few tokens, w in 16 bits. Rows of x and w in vectors of 16 bytes, K a multiple of 8.
+// y = x . W^T of a few tokens, x and w in 16 bits. Rows of x and w in vectors of 16 bytes, K a multiple of 8.
 struct GemvArgs {
   ConstMatrix x;  // [tokens, k]
   ConstMatrix w;  // [n, k]

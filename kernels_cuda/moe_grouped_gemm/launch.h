@@ -106,7 +106,7 @@ struct DecodeFp8Args {
   ConstMatrix x;
   std::int64_t columns;
 };
-inline constexpr int kRoundedRows = 4;
+inline constexpr int kRoundedRows = 2;
 cudaError_t decode_fp8_sm90(const DecodeFp8Args& args, cudaStream_t stream);
 // The first half of w's rows is the gate, the second up; each a multiple of 128.
 cudaError_t grouped_fp8_gate_up_sm90(const GroupedFp8Args& args, cudaStream_t stream);

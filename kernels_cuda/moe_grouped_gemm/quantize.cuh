@@ -1,6 +1,8 @@
 // A warp rounds 128 columns of a row to e4m3: four values a lane, one scale.
 #pragma once
 
+#include <cuda_fp8.h>
+
 #include "core/numeric/fp8.h"
 #include "kernels_cuda/common/elements.cuh"
 #include "kernels_cuda/common/reduce.cuh"
@@ -42,11 +44,12 @@ __device__ __forceinline__ QuadCodes quantize_quad(const Quad& quad, bool pow2) 
   for (int i = 0; i < 4; ++i) amax = fmaxf(amax, fabsf(quad.v[i]));
   amax = warp_reduce(amax, MaxMagnitude{});
   const float scale = numeric::activation_scale(amax, pow2);
-  std::uint32_t codes = 0;
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-    codes |= static_cast<std::uint32_t>(numeric::float_to_e4m3(__fdiv_rn(quad.v[i], scale))) << (8 * i);
-  return {codes, scale};
+  // As numeric::float_to_e4m3 but for the sign of NaN; one instruction from sm_89 on.
+  const auto pair = [&](int i) {
+    const float2 values{__fdiv_rn(quad.v[i], scale), __fdiv_rn(quad.v[i + 1], scale)};
+    return static_cast<std::uint32_t>(__nv_cvt_float2_to_fp8x2(values, __NV_SATFINITE, __NV_E4M3));
+  };
+  return {pair(0) | pair(2) << 16, scale};
 }
 
 // Where a lane's codes lie in a plane of 128-byte rows, swizzled by the row.

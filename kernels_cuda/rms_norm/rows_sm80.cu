@@ -26,7 +26,10 @@ __global__ void __launch_bounds__(kMaxThreads) rms_norm_kernel(RmsNormArgs args)
   const int column = static_cast<int>(threadIdx.x) * kVector;
   const bool inside = column < args.width;
   float w[kVector] = {}, v[kVector] = {}, delta[kVector] = {};
-  if (inside) load_vector(w, args.weight, column, Element::kF32);
+  if (inside) {
+    const auto* weights = reinterpret_cast<const uint4*>(args.weight + column);
+    widen32(w, load_early(weights), load_early(weights + 1));
+  }
   wait_for_predecessor();
   if (inside) {
     load_vector(v, args.x.data, token * args.x.row_stride + column, args.x.type);

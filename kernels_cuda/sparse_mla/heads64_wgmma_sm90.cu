@@ -15,7 +15,6 @@
 //   prefill, 4096 tokens, 128 heads, bf16: 6.8 to 7.4 ms over three runs, shared 6.7 to 6.9; packed 8.6 ms
 //   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.9 / 95 / 291 us in parts that fill the device;
 //   29.9 / 141 / 550 us in fixed parts of 256 keys
-#include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/sparse_mla/tile.cuh"
 #include "kernels_cuda/sparse_mla/wgmma.cuh"
 
@@ -359,8 +358,6 @@ template <bool kPacked>
 __global__ void __launch_bounds__(kBlock, 1) heads64_wgmma_kernel(SparseMlaArgs args) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   extern __shared__ __align__(1024) char shared[];
-  let_successor_start();
-  wait_for_predecessor();
   const Work work = work_of<kHeads>(args);
   if (threadIdx.x >= kThreads) {
     asm volatile("setmaxnreg.dec.sync.aligned.u32 120;");
@@ -373,22 +370,21 @@ __global__ void __launch_bounds__(kBlock, 1) heads64_wgmma_kernel(SparseMlaArgs 
 }
 
 template <bool kPacked>
-cudaError_t run(const SparseMlaArgs& args, cudaStream_t stream) {
+cudaError_t launch(const SparseMlaArgs& args, cudaStream_t stream) {
   if (args.tokens == 0 || args.heads == 0) return cudaSuccess;
-  constexpr auto kernel = &heads64_wgmma_kernel<kPacked>;
+  const auto kernel = heads64_wgmma_kernel<kPacked>;
   const cudaError_t error =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes);
   if (error != cudaSuccess) return error;
   const std::int64_t blocks = args.tokens * ((args.heads + kHeads - 1) / kHeads);
-  return launch(kernel,
-                {dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(args.splits)), kBlock,
-                 kSharedBytes, can_depend<kernel>()},
-                stream, args);
+  kernel<<<dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(args.splits)), kBlock, kSharedBytes,
+           stream>>>(args);
+  return cudaGetLastError();
 }
 
 }  // namespace
 
-const SparseMlaKernel kSparseMlaHeads64Wgmma[2] = {{{kHeads, kKeys, 1, kSharedBytes}, &run<false>},
-                                                   {{kHeads, kKeys, 1, kSharedBytes}, &run<true>}};
+const SparseMlaKernel kSparseMlaHeads64Wgmma[2] = {{{kHeads, kKeys, 1, kSharedBytes}, &launch<false>},
+                                                   {{kHeads, kKeys, 1, kSharedBytes}, &launch<true>}};
 
 }  // namespace tamis::cuda

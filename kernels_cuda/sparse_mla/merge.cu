@@ -1,7 +1,6 @@
 // Adds the parts that a split launch left for each token: one block a (token, head), four columns a thread,
 // parts in their order, so the bits are the same every run. Bound by the 2 KB a part and head that it reads,
 // from L2 for decode.
-#include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/common/reduce.cuh"
 #include "kernels_cuda/sparse_mla/tile.cuh"
 
@@ -13,8 +12,6 @@ using namespace mla;
 constexpr int kMergeThreads = kSparseMlaC / 4;
 
 __global__ void __launch_bounds__(kMergeThreads, 8) merge_kernel(SparseMlaArgs args) {
-  let_successor_start();
-  wait_for_predecessor();
   const std::int64_t token = blockIdx.x / args.heads;
   const int head = static_cast<int>(blockIdx.x % args.heads), lane = threadIdx.x % 32;
   float top = -INFINITY, sum = 0.0f;
@@ -55,10 +52,8 @@ __global__ void __launch_bounds__(kMergeThreads, 8) merge_kernel(SparseMlaArgs a
 
 cudaError_t sparse_mla_merge(const SparseMlaArgs& args, cudaStream_t stream) {
   if (args.tokens == 0 || args.heads == 0) return cudaSuccess;
-  return launch(
-      merge_kernel,
-      {static_cast<unsigned>(args.tokens * args.heads), kMergeThreads, 0, can_depend<merge_kernel>()}, stream,
-      args);
+  merge_kernel<<<static_cast<unsigned>(args.tokens * args.heads), kMergeThreads, 0, stream>>>(args);
+  return cudaGetLastError();
 }
 
 }  // namespace tamis::cuda

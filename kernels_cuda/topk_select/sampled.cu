@@ -13,7 +13,6 @@
 // 64 x 128K 42 us, 2048 x 128K 494 us; 4096 x 64K of equal scores 1.45 ms, 97 % zeros 1.94 ms.
 #include <algorithm>
 
-#include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/topk_select/choose.cuh"
 #include "kernels_cuda/topk_select/collect.cuh"
 
@@ -122,8 +121,6 @@ __global__ void __launch_bounds__(kThreads, Size::kBlocks) select_rows(const __g
 template <class Size>
 __global__ void __launch_bounds__(kThreads, 1) collect_parts(const __grid_constant__ Params p) {
   __shared__ Shared s;
-  let_successor_start();
-  wait_for_predecessor();
   const std::int64_t row_index = blockIdx.y;
   const Row row = row_of(p.args, row_index);
   if (row.n <= kCapacity<Size>) return;
@@ -172,8 +169,6 @@ template <class Size>
 __global__ void __launch_bounds__(kThreads, 1) select_collected(const __grid_constant__ Params p) {
   __shared__ Shared s;
   __shared__ std::int32_t counts[kMostSplits];
-  let_successor_start();
-  wait_for_predecessor();
   const Views v = views(kCapacity<Size>);
   const std::int64_t row_index = blockIdx.x;
   const Row row = row_of(p.args, row_index);
@@ -207,14 +202,12 @@ cudaError_t launch(Params p, void* workspace, cudaStream_t stream) {
   p.counts = reinterpret_cast<std::int32_t*>(p.thresholds + p.args.rows);
   cudaError_t error = cudaFuncSetAttribute(collect_parts<Size>, kAttribute, kBytes);
   if (error != cudaSuccess) return error;
-  error = cuda::launch(
-      collect_parts<Size>,
-      {dim3(static_cast<unsigned>(p.splits), rows), kThreads, kBytes, can_depend<collect_parts<Size>>()},
-      stream, p);
+  collect_parts<Size><<<dim3(static_cast<unsigned>(p.splits), rows), kThreads, kBytes, stream>>>(p);
+  error = cudaGetLastError();
   if (error == cudaSuccess) error = cudaFuncSetAttribute(select_collected<Size>, kAttribute, kBytes);
   if (error != cudaSuccess) return error;
-  return cuda::launch(select_collected<Size>, {rows, kThreads, kBytes, can_depend<select_collected<Size>>()},
-                      stream, p);
+  select_collected<Size><<<rows, kThreads, kBytes, stream>>>(p);
+  return cudaGetLastError();
 }
 
 bool is_long(std::int64_t width, int k) { return k > 2048 || width > 131072; }

@@ -21,10 +21,10 @@ Reason accepts_fp8(const DeviceInfo&, const OpCall& call) {
   if (heads > gpu::kMaxGridY) return reason::size("h", heads, "up to 65535");
   if (call[kX].desc.dim(0) > kMost) return reason::size("tokens", call[kX].desc.dim(0), "up to 2^20");
   if (!params.w_is_kn) {
-    const auto bytes = static_cast<std::int64_t>(dtype_size(call[kX].desc.dtype));
+    if (call[kX].desc.dtype == DType::kF32) return reason::dtype("x", "f32", "bf16, f16");
     for (int d : {0, 1})
-      if (call[kX].desc.stride(d) * bytes % 16 != 0)
-        return reason::size("a stride of x", call[kX].desc.stride(d), "multiples of 16 bytes");
+      if (call[kX].desc.stride(d) % 8 != 0)
+        return reason::size("a stride of x", call[kX].desc.stride(d), "multiples of 8");
     if (call[kX].offset % 16 != 0) return reason::size("offset of x", call[kX].offset, "multiples of 16");
   }
   return accept_row_scales(call[kWeight]);
