@@ -37,6 +37,18 @@ Reason accept_experts(const GroupedCall& call) {
   return accept_tiles(call.w);
 }
 
+GroupedFp8Args fp8_product(const GroupedCall& call, const Fp8Planes& x) {
+  return {.w = weight_tiles(call.w),
+          .x = x,
+          .offsets = call.offsets,
+          .rows = call.rows(),
+          .expected_rows = call.expected_rows(),
+          .y = matrix(call.y),
+          .product = {},
+          .pow2 = call.pow2(),
+          .dependent = true};
+}
+
 // Quantises x into the workspace and describes the product.
 Result<GroupedFp8Args> quantize_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch) {
   const QuantizedParts parts = plane_parts(call);
@@ -49,17 +61,10 @@ Result<GroupedFp8Args> quantize_fp8(CudaQueue& queue, const GroupedCall& call, c
                                   .topk = 1,
                                   .planes = planes,
                                   .pow2 = call.pow2(),
-                                  .dependent = true};
+                                  .dependent = true,
+                                  .early = call.offsets == nullptr};
   TAMIS_RETURN_IF_ERROR(queue.launched(quantize_rows(quantize, queue.stream())));
-  return GroupedFp8Args{.w = weight_tiles(call.w),
-                        .x = planes,
-                        .offsets = call.offsets,
-                        .rows = call.rows(),
-                        .expected_rows = call.expected_rows(),
-                        .y = matrix(call.y),
-                        .product = {},
-                        .pow2 = call.pow2(),
-                        .dependent = true};
+  return fp8_product(call, planes);
 }
 
 }  // namespace
@@ -84,11 +89,18 @@ Status launch_grouped_fp8(CudaQueue& queue, const GroupedCall& call, const Scrat
 
 Reason accept_decode_fp8(const GroupedCall& call) {
   if (call.rows() > kDecodeRows) return reason::size("tokens", call.rows(), "up to 16");
+  if (call.columns() == 0) return reject("K is 0");
   return accept_grouped_fp8(call);
 }
 
 Status launch_decode_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch) {
-  TAMIS_ASSIGN_OR_RETURN(const GroupedFp8Args args, quantize_fp8(queue, call, scratch));
+  DecodeFp8Args args{.product = {}, .x = {}, .columns = call.columns()};
+  if (call.rows() <= kRoundedRows) {
+    args.x = const_matrix(call.x);
+    args.product = fp8_product(call, {});
+  } else {
+    TAMIS_ASSIGN_OR_RETURN(args.product, quantize_fp8(queue, call, scratch));
+  }
   return queue.launched(decode_fp8_sm90(args, queue.stream()));
 }
 

@@ -1,13 +1,18 @@
 #include "backends/cuda/linear_rows.h"
 
+#include <algorithm>
+
 #include "backends/cuda/cublas_lt.h"
 #include "backends/cuda/grouped_gemm_call.h"
 #include "core/ops/linear/linear.h"
+#include "kernels_cuda/linear/launch.h"
 
 namespace tamis::cuda {
 namespace {
 
 using namespace linear_operand;
+
+constexpr std::int64_t kMostGemvSize = 1 << 20;
 
 GroupedCall one_matrix(const OpCall& call) {
   return {call[kX], call[kWeight], call[kY], nullptr, call.as<LinearParams>().act_quant};
@@ -45,6 +50,52 @@ std::int64_t linear_mma_workspace(const DeviceInfo&, const OpCall& call) {
 
 Status launch_linear_mma(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return launch_grouped_mma(static_cast<CudaQueue&>(queue), one_matrix(call), scratch);
+}
+
+Reason accept_linear_gemv(const DeviceInfo&, const OpCall& call) {
+  const TensorDesc& x = call[kX].desc;
+  const DType w = call[kWeight].desc.dtype;
+  if (call.as<LinearParams>().act_quant != ActQuant::kNone) return reject("act_quant is not none");
+  if (w != DType::kBF16 && w != DType::kF16) return reason::dtype("w", dtype_name(w), "bf16, f16");
+  if (x.dtype == DType::kF32) return reason::dtype("x", "f32", "bf16, f16");
+  if (x.dim(1) % 8 != 0) return reason::size("K", x.dim(1), "multiples of 8");
+  if (std::max(x.dim(0), x.dim(1)) > kMostGemvSize)
+    return reason::size("tokens or K", std::max(x.dim(0), x.dim(1)), "up to 2^20");
+  if (x.dim(0) > 1 && x.stride(0) % 8 != 0)
+    return reason::size("row stride of x", x.stride(0), "multiples of 8");
+  if (call[kX].offset % 16 != 0) return reason::size("offset of x", call[kX].offset, "multiples of 16");
+  const Weight* weight = call[kWeight].weight;
+  if (weight == nullptr) return accept();
+  if (!weight->stored()) return reason::weight_layout(weight->layout);
+  for (const WeightPiece& piece : weight->pieces)
+    if (piece.row_stride % 8 != 0 || piece.offset % 16 != 0)
+      return reject("a piece of the weight is not in multiples of 16 bytes");
+  return accept();
+}
+
+Reason prefer_linear_gemv(const DeviceInfo&, const OpCall& call) {
+  if (call[kX].desc.dim(0) > 8) return reason::slower("more than 8 tokens");
+  return call[kY].desc.dim(1) <= 2048 ? accept() : reason::slower("more than 2048 outputs");
+}
+
+Status launch_linear_gemv(Queue& queue, const OpCall& call, const Scratch&) {
+  auto& cuda_queue = static_cast<CudaQueue&>(queue);
+  const Tensor& y = call[kY];
+  GemvArgs args{.x = const_matrix(call[kX]),
+                .w = {},
+                .y = matrix(y),
+                .tokens = static_cast<int>(call[kX].desc.dim(0)),
+                .n = 0,
+                .k = static_cast<int>(call[kX].desc.dim(1))};
+  std::int64_t column = 0;
+  for (const WeightPiece& piece : call[kWeight].weight->pieces) {
+    args.w = {address(piece.buffer, piece.offset), piece.row_stride, element_of(call[kWeight].desc.dtype)};
+    args.y.data = address(y.buffer, y.offset + column * static_cast<std::int64_t>(dtype_size(y.desc.dtype)));
+    args.n = static_cast<int>(piece.rows);
+    TAMIS_RETURN_IF_ERROR(cuda_queue.launched(gemv(args, cuda_queue.stream())));
+    column += piece.rows;
+  }
+  return {};
 }
 
 // Sizes, strides and addresses in multiples of 16 bytes, which every algorithm of the library takes.

@@ -1,5 +1,5 @@
-// Rows of linear on matrix units, in order of preference: wgmma on e4m3 (Hopper; a few tokens, any),
-// cuBLASLt, mma.sync.
+// Rows of linear, in order of preference: wgmma on e4m3 (Hopper; a few tokens, any), a few tokens times a
+// short 16-bit matrix, cuBLASLt, mma.sync.
 #pragma once
 
 #include "backends/cuda/weight_tiles.h"
@@ -13,6 +13,10 @@ Reason accept_linear_wgmma(const DeviceInfo& device, const OpCall& call);
 std::int64_t linear_wgmma_workspace(const DeviceInfo& device, const OpCall& call);
 Status launch_linear_wgmma(Queue& queue, const OpCall& call, const Scratch& scratch);
 
+Reason accept_linear_gemv(const DeviceInfo& device, const OpCall& call);
+Reason prefer_linear_gemv(const DeviceInfo& device, const OpCall& call);
+Status launch_linear_gemv(Queue& queue, const OpCall& call, const Scratch& scratch);
+
 Reason accept_linear_cublas(const DeviceInfo& device, const OpCall& call);
 std::int64_t linear_cublas_workspace(const DeviceInfo& device, const OpCall& call);
 Status launch_linear_cublas(Queue& queue, const OpCall& call, const Scratch& scratch);
@@ -23,7 +27,7 @@ Status launch_linear_mma(Queue& queue, const OpCall& call, const Scratch& scratc
 
 inline constexpr KernelRow kLinearDecode{.name = "cuda.linear.decode_wgmma_sm90_fp8",
                                          .op = "linear",
-                                         .families = "wgmma",
+                                         .families = "wgmma deep_gemm",
                                          .needs = {.arch_min = 90, .arch_max = 100},
                                          .numerics = {.accuracy = "e4m3_act"},
                                          .accepts = accept_linear_decode,
@@ -42,6 +46,13 @@ inline constexpr KernelRow kLinearWgmma{
     .pack = pack_tiles,
     .workspace = linear_wgmma_workspace,
     .launch = launch_linear_wgmma};
+inline constexpr KernelRow kLinearGemv{.name = "cuda.linear.gemv_sm80",
+                                       .op = "linear",
+                                       .families = "triton",
+                                       .needs = {.arch_min = 80},
+                                       .accepts = accept_linear_gemv,
+                                       .prefers = prefer_linear_gemv,
+                                       .launch = launch_linear_gemv};
 inline constexpr KernelRow kLinearCublas{.name = "cuda.linear.cublaslt",
                                          .op = "linear",
                                          .families = "cutlass",

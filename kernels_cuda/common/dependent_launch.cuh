@@ -21,6 +21,37 @@ __device__ __forceinline__ void let_successor_start() {
 #endif
 }
 
+// Whether the code that the device runs for a kernel was compiled for sm_90 or later: in older code
+// wait_for_predecessor() does nothing, so it must not be launched dependent. Asked once: the GPUs of a
+// process are taken to run the same code.
+template <auto kKernel>
+bool can_depend() {
+  static const bool depends = [] {
+    cudaFuncAttributes attributes{};
+    if (cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(kKernel)) == cudaSuccess)
+      return attributes.ptxVersion >= 90;
+    static_cast<void>(cudaGetLastError());
+    return false;
+  }();
+  return depends;
+}
+
+// What no kernel writes (weights), read before wait_for_predecessor(). Loads that the compiler knows to be of
+// constants (__ldg, .nc) it moves behind the wait, next to their use.
+__device__ __forceinline__ uint4 load_early(const uint4* from) {
+  uint4 v;
+  asm volatile("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(from)
+               : "memory");
+  return v;
+}
+__device__ __forceinline__ float load_early(const float* from) {
+  float v;
+  asm volatile("ld.global.f32 %0, [%1];" : "=f"(v) : "l"(from) : "memory");
+  return v;
+}
+
 struct LaunchShape {
   dim3 grid;
   dim3 block;

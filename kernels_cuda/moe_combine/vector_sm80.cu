@@ -8,6 +8,7 @@ namespace tamis::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kAhead = 8;
 
 template <int kColumns>
 __device__ __forceinline__ void load_columns(float (&v)[kColumns], const ConstMatrix& m, std::int64_t at) {
@@ -27,17 +28,30 @@ template <int kColumns>
 __global__ void __launch_bounds__(kThreads) moe_combine_kernel(MoeCombineArgs args) {
   const std::int64_t token = blockIdx.x;
   const std::int64_t column = (static_cast<std::int64_t>(blockIdx.y) * kThreads + threadIdx.x) * kColumns;
+  let_successor_start();
   wait_for_predecessor();
   if (column >= args.hidden) return;
   float sums[kColumns] = {}, v[kColumns];
-#pragma unroll 8
-  for (std::int64_t k = 0; k < args.topk; ++k) {
-    const std::int64_t row = args.row_of[token * args.row_of_stride + k];
-    if (row < 0 || row >= args.rows) continue;
-    const float weight = args.weights[token * args.weights_stride + k];
-    load_columns<kColumns>(v, args.y, row * args.y.row_stride + column);
+  // Eight experts at a time, so that their rows are in flight together; they are added in order.
+  for (std::int64_t first = 0; first < args.topk; first += kAhead) {
+    std::int64_t rows[kAhead];
+    float weights[kAhead], values[kAhead][kColumns];
 #pragma unroll
-    for (int i = 0; i < kColumns; ++i) sums[i] += weight * v[i];
+    for (int j = 0; j < kAhead; ++j) {
+      const std::int64_t k = first + j < args.topk ? first + j : args.topk - 1;
+      rows[j] = args.row_of[token * args.row_of_stride + k];
+      weights[j] = args.weights[token * args.weights_stride + k];
+      if (first + j >= args.topk || rows[j] >= args.rows) rows[j] = -1;
+    }
+#pragma unroll
+    for (int j = 0; j < kAhead; ++j)
+      if (rows[j] >= 0) load_columns<kColumns>(values[j], args.y, rows[j] * args.y.row_stride + column);
+#pragma unroll
+    for (int j = 0; j < kAhead; ++j) {
+#pragma unroll
+      for (int i = 0; i < kColumns; ++i)
+        if (rows[j] >= 0) sums[i] += weights[j] * values[j][i];
+    }
   }
   if (args.shared.data != nullptr) {
     load_columns<kColumns>(v, args.shared, token * args.shared.row_stride + column);

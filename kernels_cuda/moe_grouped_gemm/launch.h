@@ -42,6 +42,9 @@ struct QuantizeRowsArgs {
   Fp8Planes planes;
   bool pow2;
   bool dependent;  // launched behind the kernel that wrote row_of
+  // Whether the kernel behind this one may start at once: before it waits it reads nothing that kernels
+  // wrote.
+  bool early;
 };
 cudaError_t quantize_rows(const QuantizeRowsArgs& args, cudaStream_t stream);
 
@@ -96,7 +99,15 @@ cudaError_t grouped_fp8_sm90(const GroupedFp8Args& args, cudaStream_t stream);
 // One matrix and at most kDecodeRows rows, K split over a cluster of blocks: the sums' order differs from
 // grouped_fp8_sm90.
 inline constexpr int kDecodeRows = 16;
-cudaError_t decode_fp8_sm90(const GroupedFp8Args& args, cudaStream_t stream);
+struct DecodeFp8Args {
+  GroupedFp8Args product;
+  // Its rows as stored, of at most kRoundedRows: the kernel rounds them itself, every block the columns that
+  // it multiplies. data null: product.x holds them, rounded.
+  ConstMatrix x;
+  std::int64_t columns;
+};
+inline constexpr int kRoundedRows = 2;
+cudaError_t decode_fp8_sm90(const DecodeFp8Args& args, cudaStream_t stream);
 // The first half of w's rows is the gate, the second up; each a multiple of 128.
 cudaError_t grouped_fp8_gate_up_sm90(const GroupedFp8Args& args, cudaStream_t stream);
 

@@ -38,8 +38,8 @@ __global__ void __launch_bounds__(kMaxThreads) moe_sort_kernel(MoeSortArgs args)
   const std::int64_t share =
       (pairs + blockDim.x - 1) / blockDim.x * kWarp;  // ids of a warp, a multiple of 32
   const std::int64_t begin = min(warp * share, pairs), end = min(begin + share, pairs);
-  wait_for_predecessor();
   let_successor_start();
+  wait_for_predecessor();
   Counts mine{0, 0};
   visit_ids(args, begin, end, [&](std::int64_t i, std::int32_t id) {
     if (id == -1 && expert == 0) args.row_of[i] = -1;

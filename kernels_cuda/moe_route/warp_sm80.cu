@@ -127,8 +127,8 @@ __global__ void __launch_bounds__(C::kThreads) moe_route_kernel(MoeRouteArgs arg
                            reinterpret_cast<int*>(words) + args.experts};
   int* chosen = reinterpret_cast<int*>(shared.group_keys) + args.groups;
   const std::int64_t token = blockIdx.x;
-  wait_for_predecessor();
   let_successor_start();
+  wait_for_predecessor();
   std::int32_t* ids = args.ids + token * args.topk;
   float* weights = args.weights + token * args.topk;
   if (args.slot != nullptr && args.slot[token] < 0) {
@@ -163,8 +163,10 @@ cudaError_t run(const MoeRouteArgs& args, cudaStream_t stream) {
   static const cudaError_t allowed =
       cudaFuncSetAttribute(moe_route_kernel<C>, cudaFuncAttributeMaxDynamicSharedMemorySize, 98304);
   if (allowed != cudaSuccess) return allowed;
-  moe_route_kernel<C><<<static_cast<unsigned>(args.tokens), C::kThreads, words * 4, stream>>>(args);
-  return cudaGetLastError();
+  return launch(
+      moe_route_kernel<C>,
+      {static_cast<unsigned>(args.tokens), C::kThreads, words * 4, can_depend<moe_route_kernel<C>>()}, stream,
+      args);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // 32 KB of local memory. Not measured on a card.
 #include "kernels_gpu/common/butterflies.h"
 #include "kernels_gpu/common/caches.h"
+#include "kernels_gpu/common/dependent.h"
 #include "kernels_gpu/common/rotary.h"
 #include "kernels_gpu/common/wave.h"
 #include "kernels_gpu/indexer_prepare/launch.h"
@@ -98,6 +99,7 @@ __device__ void store_exact(const Batch& batch, const float* values, std::int64_
 
 template <bool paged>
 __global__ void __launch_bounds__(kThreads) indexer_prepare_kernel(IndexerPrepare args) {
+  after_predecessor();
   TAMIS_DYNAMIC_LOCAL(float, values);
   const std::int64_t dim = args.cache.dim, each = dim < kValues ? kValues / dim : 1, vectors = args.heads + 1;
   for (std::int64_t t = blockIdx.x; t < args.tokens; t += gridDim.x) {
@@ -127,12 +129,9 @@ Error launch_indexer_prepare(const IndexerPrepare& args, Stream stream) {
   const std::int64_t dim = args.cache.dim, each = dim < kValues ? kValues / dim : 1;
   const dim3 grid(grid_of(args.tokens), grid_of((args.heads + each) / each, kMaxGridY));
   const auto bytes = static_cast<unsigned>(4 * each * dim);
-  if (args.cache.element == Element::kE4M3) {
-    TAMIS_LAUNCH(indexer_prepare_kernel<true>, grid, dim3(kThreads), bytes, stream, args);
-  } else {
-    TAMIS_LAUNCH(indexer_prepare_kernel<false>, grid, dim3(kThreads), bytes, stream, args);
-  }
-  return launch_error();
+  return args.cache.element == Element::kE4M3
+             ? launch_dependent<indexer_prepare_kernel<true>>(grid, kThreads, bytes, stream, args)
+             : launch_dependent<indexer_prepare_kernel<false>>(grid, kThreads, bytes, stream, args);
 }
 
 }  // namespace tamis::gpu

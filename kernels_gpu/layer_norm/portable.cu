@@ -2,6 +2,7 @@
 // cache. Sums are in double: an fp32 mean of values around 64 would already cost half the tolerance, and the
 // op's rows are short (128 in the indexer), so that slow fp64 does not show. Bound by memory or, at few
 // tokens, by the launch. Not measured on a card.
+#include "kernels_gpu/common/dependent.h"
 #include "kernels_gpu/common/elements.h"
 #include "kernels_gpu/common/wave.h"
 #include "kernels_gpu/layer_norm/launch.h"
@@ -10,6 +11,7 @@ namespace tamis::gpu {
 namespace {
 
 __global__ void __launch_bounds__(256) layer_norm_kernel(LayerNorm args) {
+  after_predecessor();
   const auto n = static_cast<double>(args.width);
   for (std::int64_t t = blockIdx.x; t < args.tokens; t += gridDim.x) {
     double sum = 0;
@@ -39,8 +41,7 @@ __global__ void __launch_bounds__(256) layer_norm_kernel(LayerNorm args) {
 Error launch_layer_norm(const LayerNorm& args, Stream stream) {
   if (args.tokens == 0) return kNoError;
   const unsigned threads = args.width <= 512 ? 64 : 256;
-  TAMIS_LAUNCH(layer_norm_kernel, dim3(grid_of(args.tokens)), dim3(threads), 0, stream, args);
-  return launch_error();
+  return launch_dependent<layer_norm_kernel>(dim3(grid_of(args.tokens)), threads, 0, stream, args);
 }
 
 }  // namespace tamis::gpu

@@ -3,6 +3,7 @@
 // the latent three times, from the cache. Bound by memory, at few tokens by the launch. Not measured on a
 // card.
 #include "kernels_gpu/common/caches.h"
+#include "kernels_gpu/common/dependent.h"
 #include "kernels_gpu/common/rotary.h"
 #include "kernels_gpu/common/wave.h"
 #include "kernels_gpu/mla_rope_store/launch.h"
@@ -104,6 +105,7 @@ __device__ void store_key(const MlaRopeStore& args, std::int64_t t) {
 // Grid: tokens along x; along y the key, then the heads.
 template <bool packed>
 __global__ void __launch_bounds__(kThreads) mla_rope_store_kernel(MlaRopeStore args) {
+  after_predecessor();
   for (std::int64_t t = blockIdx.x; t < args.q.tokens; t += gridDim.x) {
     if (blockIdx.y == 0) {
       store_key<packed>(args, t);
@@ -122,12 +124,9 @@ Error launch_mla_rope_store(const MlaRopeStore& args, Stream stream) {
   if (args.q.tokens == 0) return kNoError;
   const std::int64_t head_blocks = (args.q.heads + kRopeHeads - 1) / kRopeHeads;
   const dim3 grid(grid_of(args.q.tokens), 1 + grid_of(head_blocks, kMaxGridY - 1));
-  if (args.cache.element == Element::kE4M3) {
-    TAMIS_LAUNCH(mla_rope_store_kernel<true>, grid, dim3(kThreads), 0, stream, args);
-  } else {
-    TAMIS_LAUNCH(mla_rope_store_kernel<false>, grid, dim3(kThreads), 0, stream, args);
-  }
-  return launch_error();
+  return args.cache.element == Element::kE4M3
+             ? launch_dependent<mla_rope_store_kernel<true>>(grid, kThreads, 0, stream, args)
+             : launch_dependent<mla_rope_store_kernel<false>>(grid, kThreads, 0, stream, args);
 }
 
 }  // namespace tamis::gpu

@@ -1,4 +1,5 @@
 // silu_mul: a thread per output. x read once, y written once: bound by memory. Not measured on a card.
+#include "kernels_gpu/common/dependent.h"
 #include "kernels_gpu/common/plane_rows.h"
 #include "kernels_gpu/silu_mul/launch.h"
 
@@ -6,6 +7,7 @@ namespace tamis::gpu {
 namespace {
 
 __global__ void __launch_bounds__(256) silu_mul_kernel(SiluMul args) {
+  after_predecessor();
   const std::int64_t i = sheet_column();
   if (i >= args.width) return;
 #pragma unroll 1
@@ -20,8 +22,7 @@ __global__ void __launch_bounds__(256) silu_mul_kernel(SiluMul args) {
 Error launch_silu_mul(const SiluMul& args, Stream stream) {
   if (args.tokens == 0 || args.width == 0) return kNoError;
   const Sheet sheet = sheet_of(args.tokens, args.width);
-  TAMIS_LAUNCH(silu_mul_kernel, dim3(sheet.columns, sheet.rows), dim3(sheet.threads), 0, stream, args);
-  return launch_error();
+  return launch_dependent<silu_mul_kernel>(dim3(sheet.columns, sheet.rows), sheet.threads, 0, stream, args);
 }
 
 }  // namespace tamis::gpu

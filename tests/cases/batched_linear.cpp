@@ -78,6 +78,12 @@ CaseList cases_batched_linear() {
     exact.compare = compare_exact;
     list.push_back(std::move(exact));
   }
+  // Rows for few tokens: several passes over K and N, and ends within one.
+  for (std::int64_t tokens : {1, 2, 3, 7}) {
+    list.push_back(
+        with({tokens, 3, 176, 528}, DType::kBF16, DType::kE4M3, {.w_is_kn = true, .out = DType::kBF16}));
+    list.push_back(with({tokens, 3, 528, 72}, DType::kF16, DType::kE4M3, {.out = DType::kF16}));
+  }
   const auto query = [](std::int64_t tokens) {
     return with({tokens, 128, 128, 512}, DType::kBF16, DType::kE4M3, {.w_is_kn = true, .out = DType::kBF16});
   };

@@ -1,4 +1,4 @@
-// CUDA rows of linear on matrix units (linear_rows.h), before those that every GPU has.
+// CUDA rows of linear (linear_rows.h), before those that every GPU has.
 #include "core/ops/linear/linear.h"
 
 #include "backends/cuda/linear_rows.h"
@@ -6,7 +6,7 @@
 namespace tamis::cuda {
 namespace {
 
-constexpr KernelRow kRows[] = {kLinearDecode, kLinearWgmma, kLinearCublas, kLinearMma};
+constexpr KernelRow kRows[] = {kLinearDecode, kLinearWgmma, kLinearGemv, kLinearCublas, kLinearMma};
 
 }  // namespace
 

@@ -81,7 +81,8 @@ Status sort_and_quantize(CudaQueue& queue, const OpCall& call, const Scratch& sc
       .topk = s.topk,
       .planes = x,
       .pow2 = call.as<MoeExpertsParams>().act_quant == ActQuant::kE4M3Group128Pow2,
-      .dependent = true};
+      .dependent = true,
+      .early = false};  // the product reads the sorted offsets before it waits
   return queue.launched(quantize_rows(quantize, queue.stream()));
 }
 
