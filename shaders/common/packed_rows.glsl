@@ -16,7 +16,7 @@ shared float partial[kRows * kMaxTokens * kThreads];
 
 // Columns [16 chunk, 16 chunk + 16) of a token, zeros from `width` on.
 void load_x_chunk(uint token, uint chunk, out float values[kChunk]);
-void store_y(uint token, uint at, float value);
+void store_result(uint token, uint at, float value);
 
 // The 16 values of a chunk, without the scale.
 void decode_chunk(uvec4 codes, out float values[kChunk]) {
@@ -83,5 +83,5 @@ void multiply_packed_rows(PackedMatrix w, uint first, uint count) {
   if (me >= kRows * kTokens || token >= count || row >= outputs) return;
   float total = 0.0;
   for (uint i = 0u; i < kThreads; ++i) total += partial[me * kThreads + (i + me) % kThreads];
-  store_y(token, row, total);
+  store_result(token, row, total);
 }

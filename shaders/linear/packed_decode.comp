@@ -13,7 +13,7 @@ void load_x_chunk(uint token, uint chunk, out float values[kChunk]) {
   }
 }
 
-void store_y(uint token, uint at, float value) { store_float(kYType, y + token * y_stride, at, value); }
+void store_result(uint token, uint at, float value) { store_float(kYType, y + token * y_stride, at, value); }
 
 void main() {
   const uint first = group_index() * kRows;

@@ -18,7 +18,7 @@ void load_x_chunk(uint token, uint chunk, out float values[kChunk]) {
   }
 }
 
-void store_y(uint token, uint at, float value) {
+void store_result(uint token, uint at, float value) {
   store_float(kYType, y + (first_token + token) * y_stride, at, value);
 }
 
@@ -31,7 +31,7 @@ void main() {
   tokens = entry.z;
   const uint count = tokens - first_token;
   if (entry.x == kTailTile) {
-    if (me < kRows * count && first + me / count < outputs) store_y(me % count, first + me / count, 0.0);
+    if (me < kRows * count && first + me / count < outputs) store_result(me % count, first + me / count, 0.0);
     return;
   }
   if (me < count) x_rows[me] = source_row(first_token + me);
