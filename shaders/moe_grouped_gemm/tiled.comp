@@ -7,7 +7,7 @@
 #include "shaders/common/product_tile.glsl"
 #include "shaders/common/weight_tile.glsl"
 
-shared uint x_rows[32];
+shared uint x_rows[64];
 
 float load_x(uint token, uint column) {
   const uint row = x_rows[token - first_token];
