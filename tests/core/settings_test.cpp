@@ -3,55 +3,48 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
-#include <map>
-#include <optional>
 #include <string>
 
 namespace tamis {
 namespace {
 
-// The environment as it was before the test.
-class Settings : public ::testing::Test {
- protected:
-  ~Settings() override {
-    for (const auto& [name, value] : before_) restore(name, value);
-  }
-  // Null: not set.
-  void set(const char* name, const char* value) {
-    if (!before_.contains(name)) {
-      const char* old = std::getenv(name);
-      before_[name] = old != nullptr ? std::optional<std::string>(old) : std::nullopt;
-    }
-    restore(name, value != nullptr ? std::optional<std::string>(value) : std::nullopt);
-  }
-
- private:
-  static void restore(const std::string& name, const std::optional<std::string>& value) {
-    if (value) {
-      setenv(name.c_str(), value->c_str(), 1);
-    } else {
-      unsetenv(name.c_str());
-    }
-  }
-  std::map<std::string, std::optional<std::string>> before_;
+// Null: not set.
+struct Environment {
+  const char* home;
+  const char* xdg_cache_home;
+  const char* tamis_vulkan_cache;
 };
 
-TEST_F(Settings, PipelineCacheLiesWhereTheUserOrXdgSays) {
-  set("HOME", "/home/someone");
-  set("XDG_CACHE_HOME", nullptr);
-  set("TAMIS_VULKAN_CACHE", nullptr);
-  EXPECT_EQ(settings::vulkan_cache_path(), "/home/someone/.cache/tamis");
-  set("XDG_CACHE_HOME", "/var/cache/someone");
-  EXPECT_EQ(settings::vulkan_cache_path(), "/var/cache/someone/tamis");
-  set("XDG_CACHE_HOME", "relative");
-  EXPECT_EQ(settings::vulkan_cache_path(), "/home/someone/.cache/tamis");
-  set("HOME", nullptr);
-  EXPECT_EQ(settings::vulkan_cache_path(), "");
-  set("TAMIS_VULKAN_CACHE", "elsewhere");
-  EXPECT_EQ(settings::vulkan_cache_path(), "elsewhere");
-  set("TAMIS_VULKAN_CACHE", "off");
-  EXPECT_EQ(settings::vulkan_cache_path(), "");
+void set(const char* name, const char* value) {
+  if (value != nullptr) {
+    setenv(name, value, 1);
+  } else {
+    unsetenv(name);
+  }
+}
+
+// In a process of its own, whose environment may be spoiled.
+void expect_cache_path(const Environment& environment, const std::string& expected) {
+  const auto run = [&] {
+    set("HOME", environment.home);
+    set("XDG_CACHE_HOME", environment.xdg_cache_home);
+    set("TAMIS_VULKAN_CACHE", environment.tamis_vulkan_cache);
+    const std::string found = settings::vulkan_cache_path();
+    if (found != expected) std::fprintf(stderr, "expected %s, found %s\n", expected.c_str(), found.c_str());
+    std::_Exit(found == expected ? 0 : 1);
+  };
+  EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");
+}
+
+TEST(Settings, PipelineCacheLiesWhereTheUserOrXdgSays) {
+  expect_cache_path({"/people/someone", nullptr, nullptr}, "/people/someone/.cache/tamis");
+  expect_cache_path({"/people/someone", "/var/cache/someone", nullptr}, "/var/cache/someone/tamis");
+  expect_cache_path({"/people/someone", "relative", nullptr}, "/people/someone/.cache/tamis");
+  expect_cache_path({nullptr, "relative", nullptr}, "");
+  expect_cache_path({nullptr, nullptr, "elsewhere"}, "elsewhere");
+  expect_cache_path({"/people/someone", "/var/cache/someone", "off"}, "");
 }
 
 }  // namespace
