@@ -26,27 +26,32 @@ struct CombineArguments {
   std::uint32_t rows, tokens, topk, width;
 };
 
+constexpr std::int64_t kDecodeOutputs = 4;  // of shaders/common/packed_rows.glsl
+
+// Rows of a tile: those of shaders/common/product_tile.glsl or packed_rows.glsl.
+std::int64_t tile_rows(std::int64_t rows, std::int64_t experts, bool decode) {
+  if (decode) return rows <= 2 * experts ? 4 : 8;
+  return tile_tokens(rows / std::max<std::int64_t>(1, experts));
+}
+
 }  // namespace
 
 Status order_experts(VulkanQueue& recorder, const ExpertOrder& order) {
   return recorder.dispatch({"moe_permute/order", {}}, order, order.experts);
 }
 
-std::int64_t grouped_tile_rows(std::int64_t rows, std::int64_t experts) {
-  return tile_tokens(rows / std::max<std::int64_t>(1, experts));
-}
-
-// Every expert with rows, and the rows behind the last, may end with a tile that is not full.
-std::int64_t grouped_tiles(std::int64_t rows, std::int64_t experts) {
-  return rows / grouped_tile_rows(rows, experts) + std::min(rows, experts + 1);
+std::int64_t grouped_tiles(std::int64_t rows, std::int64_t experts, bool decode) {
+  // Every expert with rows, and the rows behind the last, may end with a tile that is not full.
+  return rows / tile_rows(rows, experts, decode) + std::min(rows, experts + 1);
 }
 
 Status list_tiles(VulkanQueue& recorder, const GroupedGemm& product, std::int64_t experts, bool tail) {
-  const ListArguments arguments{product.offsets, product.list, static_cast<std::uint32_t>(product.rows),
-                                static_cast<std::uint32_t>(experts),
-                                static_cast<std::uint32_t>(grouped_tiles(product.rows, experts))};
-  const auto tile_rows = static_cast<std::uint32_t>(grouped_tile_rows(product.rows, experts));
-  return recorder.dispatch({"moe_grouped_gemm/tiles", {tile_rows, tail ? 1u : 0u}}, arguments, 1);
+  const ListArguments arguments{
+      product.offsets, product.list, static_cast<std::uint32_t>(product.rows),
+      static_cast<std::uint32_t>(experts),
+      static_cast<std::uint32_t>(grouped_tiles(product.rows, experts, product.decode))};
+  const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, experts, product.decode));
+  return recorder.dispatch({"moe_grouped_gemm/tiles", {tile, tail ? 1u : 0u}}, arguments, 1);
 }
 
 Status multiply_tiles(VulkanQueue& recorder, const GroupedGemm& product, const Tensor& weight) {
@@ -56,15 +61,18 @@ Status multiply_tiles(VulkanQueue& recorder, const GroupedGemm& product, const T
   const TiledArguments arguments{x.data,        x.scales,       product.index,    product.y,
                                  product.list,  x.stride,       product.y_stride, w.weight,
                                  w.piece_count, dim(weight, 1), dim(weight, 2),   x.groups};
-  const auto tile_rows = static_cast<std::uint32_t>(grouped_tile_rows(product.rows, experts));
-  const Kernel kernel{"moe_grouped_gemm/tiled", {x.type, w.type, product.y_type, tile_rows, w.packed}};
+  const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, experts, product.decode));
+  const Kernel kernel{product.decode ? "moe_grouped_gemm/packed_decode" : "moe_grouped_gemm/tiled",
+                      {x.type, w.type, product.y_type, tile, w.packed}};
   return recorder.dispatch(kernel, arguments,
-                           grouped_tiles(product.rows, experts) * tiles_of(outputs, kTileOutputs));
+                           grouped_tiles(product.rows, experts, product.decode) *
+                               tiles_of(outputs, product.decode ? kDecodeOutputs : kTileOutputs));
 }
 
 Reason accept_grouped(const char* name, const Tensor& weight, std::int64_t rows) {
+  // Of the decode shader, which has the more.
   const std::int64_t groups =
-      grouped_tiles(rows, weight.desc.dim(0)) * tiles_of(weight.desc.dim(1), kTileOutputs);
+      grouped_tiles(rows, weight.desc.dim(0), true) * tiles_of(weight.desc.dim(1), kDecodeOutputs);
   return groups <= 0xffffffffll ? accept_rows("rows", rows) : reason::size(name, groups, "up to 2^32 tiles");
 }
 

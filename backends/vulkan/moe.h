@@ -20,11 +20,11 @@ struct GroupedGemm {
   std::uint64_t offsets = 0, list = 0, y = 0, y_stride = 0;
   std::int64_t rows = 0;
   std::uint32_t y_type = 0;
+  bool decode = false;  // by shaders/moe_grouped_gemm/packed_decode.comp: packed weights, few rows an expert
 };
 
-// Rows of a tile, and how many tiles `rows` rows of any offsets may have: the length of the list.
-std::int64_t grouped_tile_rows(std::int64_t rows, std::int64_t experts);
-std::int64_t grouped_tiles(std::int64_t rows, std::int64_t experts);
+// How many tiles `rows` rows of any offsets may have: the length of the list.
+std::int64_t grouped_tiles(std::int64_t rows, std::int64_t experts, bool decode);
 inline constexpr std::int64_t kTileEntryBytes = 16;
 
 // Makes the list of tiles; with `tail` it has the rows behind the last expert's, too, for zeros. A barrier()
@@ -32,6 +32,12 @@ inline constexpr std::int64_t kTileEntryBytes = 16;
 Status list_tiles(VulkanQueue& recorder, const GroupedGemm& product, std::int64_t experts, bool tail);
 // Runs the list.
 Status multiply_tiles(VulkanQueue& recorder, const GroupedGemm& product, const Tensor& weight);
+
+// Rows an expert, on average, up to which the decode shader reads less: a tile takes as long for one row as
+// for 8.
+inline Reason prefers_grouped_decode(std::int64_t rows, std::int64_t experts) {
+  return rows <= 4 * experts ? accept() : reason::slower("more than 4 rows an expert");
+}
 
 // Groups of a dispatch are numbered with 32 bits.
 Reason accept_grouped(const char* name, const Tensor& weight, std::int64_t rows);

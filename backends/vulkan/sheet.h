@@ -73,4 +73,11 @@ inline Reason accept_sheet(const char* name, const Tensor& tensor) {
   return bad.accepted() ? accept_width(name, tensor.desc.dim(-1)) : bad;
 }
 
+// Vulkan promises 16 KB of shared memory; every desktop GPU has 32 or more.
+inline Reason accept_shared_memory(const DeviceInfo& device, std::int64_t bytes) {
+  if (device.local_memory_bytes >= bytes) return accept();
+  return reject("a work group has {} bytes of shared memory, the row takes {}", device.local_memory_bytes,
+                bytes);
+}
+
 }  // namespace tamis::vulkan

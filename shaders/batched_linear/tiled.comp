@@ -3,31 +3,16 @@
 // weight, at many by arithmetic.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/common/weight_rows.glsl"
-
-layout(constant_id = 0) const uint kXType = 0;  // kE4M3: row_scales, a row per token and head
-layout(constant_id = 1) const uint kWType = 0;
-layout(constant_id = 2) const uint kYType = 0;
-layout(constant_id = 5) const uint kTransposed = 0;
-
-layout(push_constant) uniform Arguments {
-  uint64_t x, x_scales, y;
-  uint64_t x_stride, x_head_stride, y_stride, y_head_stride;  // bytes
-  Weight weight;
-  uint piece_count, tokens, heads, outputs, width;
-  uint groups;  // scales per row of quantised activations
-};
-
+#include "shaders/batched_linear/arguments.glsl"
 #include "shaders/common/product_tile.glsl"
 #include "shaders/common/weight_tile.glsl"
 
-uint head;
+layout(constant_id = 5) const uint kTransposed = 0;
 
 float load_x(uint token, uint column) {
-  const uint64_t from = x + token * x_stride + head * x_head_stride;
-  if (kXType != kE4M3) return load_float(kXType, from, column);
-  return e4m3_to_float(uint(Bytes(from).at[column])) *
-         Floats(x_scales + 4ul * (uint64_t(token) * heads + head) * groups).at[column / 128u];
+  if (kXType != kE4M3) return load_float(kXType, x_row(token), column);
+  return e4m3_to_float(uint(Bytes(x_row(token)).at[column])) *
+         Floats(x_scale_row(token)).at[column / 128u];
 }
 
 void load_w_tile(uint first_output, uint column) {
@@ -37,10 +22,6 @@ void load_w_tile(uint first_output, uint column) {
   }
   find_w_rows(weight, piece_count, head * width + column, (head + 1u) * width);
   load_w_rows(min(width - column, kTileColumns), first_output, outputs, true);
-}
-
-void store_y(uint token, uint at, float value) {
-  store_float(kYType, y + token * y_stride + head * y_head_stride, at, value);
 }
 
 void main() {

@@ -3,28 +3,11 @@
 // have some, with many by arithmetic.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/common/weight_rows.glsl"
-#include "shaders/moe_grouped_gemm/entries.glsl"
-
-layout(constant_id = 0) const uint kXType = 0;  // kE4M3: row_scales
-layout(constant_id = 1) const uint kWType = 0;
-layout(constant_id = 2) const uint kYType = 0;
-
-layout(push_constant) uniform Arguments {
-  uint64_t x, x_scales;
-  uint64_t index;  // row r of the product is row index[r] of x; 0: row r
-  uint64_t y, list;
-  uint64_t x_stride, y_stride;  // bytes
-  Weight weight;
-  uint piece_count, outputs, width;
-  uint groups;  // scales per row of quantised activations
-};
-
-uint first_token, tokens;  // of the tile, and where it ends
+#include "shaders/moe_grouped_gemm/arguments.glsl"
 #include "shaders/common/product_tile.glsl"
 #include "shaders/common/weight_tile.glsl"
 
-shared uint x_rows[32];
+shared uint x_rows[64];
 
 float load_x(uint token, uint column) {
   const uint row = x_rows[token - first_token];
@@ -58,9 +41,7 @@ void main() {
     store_zeros(first_output);
     return;
   }
-  if (first_token + me < tokens) {
-    x_rows[me] = index != 0ul ? Words(index).at[first_token + me] : first_token + me;
-  }
+  if (first_token + me < tokens) x_rows[me] = source_row(first_token + me);
   find_w_rows(weight, piece_count, entry.x * outputs + first_output, (entry.x + 1u) * outputs);
   compute_tile(first_token, first_output);
 }

@@ -20,39 +20,56 @@ layout(push_constant) uniform Arguments {
   uint tokens, topk, experts;
 };
 
+// A copy: the k-th of a token.
+struct Copy {
+  uint token, k;
+};
+Copy copy_at(uint i) { return Copy(i / topk, i % topk); }
+void advance(inout Copy at) {
+  if (++at.k < topk) return;
+  at.k = 0u;
+  ++at.token;
+}
+int id_of(Copy at) { return Ints(ids + at.token * ids_stride).at[at.k]; }
+void set_row(Copy at, int row) { Ints(row_of + at.token * row_of_stride).at[at.k] = row; }
+
 struct Counts {
   uint lower, mine, valid;
 };
 
 Counts count_ids(uint begin, uint end, uint expert) {
   Counts counts = Counts(0u, 0u, 0u);
+  Copy at = copy_at(begin);
   for (uint i = begin; i < end; ++i) {
-    const int id = Ints(ids + (i / topk) * ids_stride).at[i % topk];
+    const int id = id_of(at);
     const bool valid = id >= 0 && uint(id) < experts;
     counts.lower += valid && uint(id) < expert ? 1u : 0u;
     counts.mine += id == int(expert) ? 1u : 0u;
     counts.valid += valid ? 1u : 0u;
+    advance(at);
   }
   return counts;
 }
 
 void give_rows(uint begin, uint end, uint expert, uint row) {
+  Copy at = copy_at(begin);
   for (uint i = begin; i < end; ++i) {
-    const uint token = i / topk;
-    if (Ints(ids + token * ids_stride).at[i % topk] != int(expert)) continue;
-    Ints(row_of + token * row_of_stride).at[i % topk] = int(row);
-    Ints(token_of).at[row] = int(token);
-    ++row;
+    if (id_of(at) == int(expert)) {
+      set_row(at, int(row));
+      Ints(token_of).at[row++] = int(at.token);
+    }
+    advance(at);
   }
 }
 
 // What is the same for all experts: copies that are not made, and the rows behind the last.
 void mark_absent(uint begin, uint end, uint used) {
+  Copy at = copy_at(begin);
   for (uint i = begin; i < end; ++i) {
-    const uint token = i / topk;
-    const int id = Ints(ids + token * ids_stride).at[i % topk];
-    if (id < 0 || uint(id) >= experts) Ints(row_of + token * row_of_stride).at[i % topk] = -1;
+    const int id = id_of(at);
+    if (id < 0 || uint(id) >= experts) set_row(at, -1);
     if (i >= used) Ints(token_of).at[i] = -1;
+    advance(at);
   }
 }
 

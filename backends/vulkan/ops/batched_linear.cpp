@@ -2,6 +2,8 @@
 // dispatch for all heads, whatever pieces the weight lies in.
 #include "core/ops/batched_linear/batched_linear.h"
 
+#include <algorithm>
+
 #include "backends/vulkan/products.h"
 
 namespace tamis::vulkan {
@@ -16,9 +18,13 @@ struct Arguments {
 };
 static_assert(sizeof(Arguments) <= kPushBytes);
 
-std::int64_t groups_of(const OpCall& call) {
+constexpr std::int64_t kDecodeTokens = 8, kDecodeOutputs = 4;  // of shaders/common/packed_rows.glsl
+
+// Work groups of either shader.
+std::int64_t groups_of(const OpCall& call, bool decode) {
   const TensorDesc& y = call[kY].desc;
-  return y.dim(1) * tiles_of(y.dim(0), tile_tokens(y.dim(0))) * tiles_of(y.dim(2), kTileOutputs);
+  return y.dim(1) * tiles_of(y.dim(0), decode ? kDecodeTokens : tile_tokens(y.dim(0))) *
+         tiles_of(y.dim(2), decode ? kDecodeOutputs : kTileOutputs);
 }
 
 Reason accept_call(const OpCall& call) {
@@ -28,7 +34,7 @@ Reason accept_call(const OpCall& call) {
     bad = accept_sheet(name, call[operand]);
     if (!bad.accepted()) return bad;
   }
-  const std::int64_t groups = groups_of(call);
+  const std::int64_t groups = groups_of(call, true);  // it has the more
   return groups <= 0xffffffffll ? accept() : reason::size("y", groups, "up to 2^32 tiles");
 }
 
@@ -40,6 +46,15 @@ Reason accepts_stored(const DeviceInfo&, const OpCall& call) {
 Reason accepts_packed(const DeviceInfo&, const OpCall& call) {
   Reason bad = accept_packed("w", call[kWeight]);
   return bad.accepted() ? accept_call(call) : bad;
+}
+
+Reason accepts_decode(const DeviceInfo& device, const OpCall& call) {
+  if (call.as<BatchedLinearParams>().w_is_kn) return reject("w is [h, K, N]");
+  return accepts_packed(device, call);
+}
+
+Reason prefers_few_tokens(const DeviceInfo&, const OpCall& call) {
+  return call[kX].desc.dim(0) <= kDecodeTokens ? accept() : reason::slower("more than 8 tokens");
 }
 
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
@@ -77,6 +92,7 @@ Result<Input> prepare_input(VulkanQueue& recorder, const OpCall& call, const Scr
   return input;
 }
 
+template <bool decode>
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
@@ -87,13 +103,25 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
                             input.head_stride, row_stride(y),  head_stride(y), w.weight,
                             w.piece_count,     dim(y, 0),      dim(y, 1),      dim(y, 2),
                             dim(call[kX], 2),  input.x.groups};
-  const auto tile = static_cast<std::uint32_t>(tile_tokens(y.desc.dim(0)));
+  const auto tokens = static_cast<std::uint32_t>(decode ? std::min(kDecodeTokens, y.desc.dim(0))
+                                                        : tile_tokens(y.desc.dim(0)));
   const std::uint32_t transposed = call.as<BatchedLinearParams>().w_is_kn ? 1 : 0;
-  const Kernel kernel{"batched_linear/tiled", {input.x.type, w.type, type_of(y), tile, w.packed, transposed}};
-  return recorder.dispatch(kernel, arguments, groups_of(call));
+  const Kernel kernel{decode ? "batched_linear/packed_decode" : "batched_linear/tiled",
+                      {input.x.type, w.type, type_of(y), tokens, w.packed, transposed}};
+  return recorder.dispatch(kernel, arguments, groups_of(call, decode));
 }
 
 constexpr KernelRow kRows[] = {
+    {.name = "vulkan.batched_linear.packed_decode",
+     .op = "batched_linear",
+     .families = "packed",
+     .needs = kNeeds,
+     .accepts = accepts_decode,
+     .prefers = prefers_few_tokens,
+     .weight_layout = row_scales_layout,
+     .pack = pack_row_scales,
+     .workspace = workspace,
+     .launch = launch<true>},
     {.name = "vulkan.batched_linear.packed",
      .op = "batched_linear",
      .families = "packed",
@@ -103,7 +131,7 @@ constexpr KernelRow kRows[] = {
      .weight_layout = row_scales_layout,
      .pack = pack_row_scales,
      .workspace = workspace,
-     .launch = launch},
+     .launch = launch<false>},
     {.name = "vulkan.batched_linear.portable",
      .op = "batched_linear",
      .families = "portable",
@@ -111,7 +139,7 @@ constexpr KernelRow kRows[] = {
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts_stored,
      .workspace = workspace,
-     .launch = launch},
+     .launch = launch<false>},
 };
 
 }  // namespace

@@ -4,26 +4,19 @@
 
 #include <algorithm>
 
-#include "backends/vulkan/launch.h"
-#include "core/backend/row_scales_layout.h"
+#include "backends/vulkan/products.h"
 
 namespace tamis::vulkan {
 namespace {
 
 using namespace linear_operand;
 
-constexpr std::int64_t kTileOutputs = 32;                      // of shaders/linear/tile.glsl
 constexpr std::int64_t kDecodeOutputs = 4, kDecodeTokens = 8;  // of shaders/linear/packed_decode.comp
 constexpr std::int64_t kVectorBytes = 16;                      // packed_decode.comp loads as much at once
 
 struct Arguments {
   std::uint64_t x, x_scales, w, w_scales, y, x_stride, w_stride, y_stride;
   std::uint32_t tokens, outputs, width, groups, w_scale_stride, first_row, first_col;
-};
-
-struct QuantizeArguments {
-  std::uint64_t x, codes, scales, x_stride, codes_stride;
-  std::uint32_t tokens, width, groups;
 };
 
 Reason accept_call(const OpCall& call) {
@@ -51,13 +44,8 @@ Reason prefers_few_tokens(const DeviceInfo&, const OpCall& call) {
 
 bool quantizes(const OpCall& call) { return call.as<LinearParams>().act_quant != ActQuant::kNone; }
 
-// The activations as codes and scales.
-RowScalesShape quantized_shape(const OpCall& call) {
-  return row_scales_shape({DType::kE4M3, {call[kX].desc.dim(0), call[kX].desc.dim(1)}});
-}
-
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
-  return quantizes(call) ? quantized_shape(call).bytes() : 0;
+  return quantized_bytes(call.as<LinearParams>().act_quant, call[kX].desc.dim(0), call[kX].desc.dim(1));
 }
 
 // The arguments that do not depend on the weight; quantises the activations first where they are to be.
@@ -72,17 +60,18 @@ Result<Arguments> prepare_input(VulkanQueue& recorder, const OpCall& call, const
   arguments.tokens = dim(x, 0);
   arguments.width = dim(x, 1);
   if (!quantizes(call)) return arguments;
-  const RowScalesShape shape = quantized_shape(call);
-  const bool pow2 = call.as<LinearParams>().act_quant == ActQuant::kE4M3Group128Pow2;
-  arguments.x = address(scratch.workspace, scratch.workspace_offset);
-  arguments.x_scales = arguments.x + static_cast<std::uint64_t>(shape.scales_offset());
-  arguments.x_stride = static_cast<std::uint64_t>(shape.row_bytes);
-  arguments.groups = static_cast<std::uint32_t>(shape.groups);
-  const QuantizeArguments quantize{address(x),      arguments.x,        arguments.x_scales,
-                                   row_stride(x),   arguments.x_stride, arguments.tokens,
-                                   arguments.width, arguments.groups};
-  TAMIS_RETURN_IF_ERROR(recorder.dispatch({"linear/quantize", {type_of(x), pow2 ? 1u : 0u}}, quantize,
-                                          shape.rows * shape.groups));
+  const ActivationRows rows{.data = arguments.x,
+                            .stride = arguments.x_stride,
+                            .tokens = x.desc.dim(0),
+                            .width = x.desc.dim(1),
+                            .type = type_of(x)};
+  TAMIS_ASSIGN_OR_RETURN(const Activations codes,
+                         quantize(recorder, call.as<LinearParams>().act_quant, rows,
+                                  address(scratch.workspace, scratch.workspace_offset)));
+  arguments.x = codes.data;
+  arguments.x_scales = codes.scales;
+  arguments.x_stride = codes.stride;
+  arguments.groups = codes.groups;
   recorder.barrier();
   return arguments;
 }
@@ -93,13 +82,12 @@ std::uint32_t input_type(const OpCall& call) {
 
 Status dispatch_tiles(VulkanQueue& recorder, const OpCall& call, const char* shader,
                       const Arguments& arguments) {
-  const std::int64_t tile_tokens = arguments.tokens <= 8 ? 8 : 32;
-  const std::int64_t down = (arguments.tokens + tile_tokens - 1) / tile_tokens;
-  const std::int64_t across = (arguments.outputs + kTileOutputs - 1) / kTileOutputs;
+  const std::int64_t tile = tile_tokens(arguments.tokens);
   const Kernel kernel{
       shader,
-      {input_type(call), type_of(call[kWeight]), type_of(call[kY]), static_cast<std::uint32_t>(tile_tokens)}};
-  return recorder.dispatch(kernel, arguments, down * across);
+      {input_type(call), type_of(call[kWeight]), type_of(call[kY]), static_cast<std::uint32_t>(tile)}};
+  return recorder.dispatch(kernel, arguments,
+                           tiles_of(arguments.tokens, tile) * tiles_of(arguments.outputs, kTileOutputs));
 }
 
 Status launch_portable(Queue& queue, const OpCall& call, const Scratch& scratch) {

@@ -28,7 +28,7 @@ struct Layout {
   std::int64_t row_of = 0, token_of = 0, offsets = 0, list = 0, gate_up = 0, product = 0, codes = 0;
   std::int64_t bytes = 0;
 
-  explicit Layout(const OpCall& call)
+  Layout(const OpCall& call, bool decode)
       : tokens(call[kIds].desc.dim(0)),
         topk(call[kIds].desc.dim(1)),
         rows(tokens * topk),
@@ -40,7 +40,7 @@ struct Layout {
     row_of = add(4 * rows);
     token_of = add(4 * rows);
     offsets = add(4 * (experts + 1));
-    list = add(kTileEntryBytes * grouped_tiles(rows, experts));
+    list = add(kTileEntryBytes * grouped_tiles(rows, experts, decode));
     gate_up = add(rows * std::max(2 * inner, hidden) * size);
     product = add(rows * inner * size);
     codes = add(std::max(quantized_bytes(mode, tokens, hidden), quantized_bytes(mode, rows, inner)));
@@ -55,7 +55,14 @@ struct Layout {
   }
 };
 
-std::int64_t workspace(const DeviceInfo&, const OpCall& call) { return Layout(call).bytes; }
+template <bool decode>
+std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
+  return Layout(call, decode).bytes;
+}
+
+Reason prefers_few_tokens(const DeviceInfo&, const OpCall& call) {
+  return prefers_grouped_decode(call[kIds].desc.elements(), call[kW2].desc.dim(0));
+}
 
 Reason accept_call(const OpCall& call) {
   for (int i : {kX, kShared, kOut}) {
@@ -86,8 +93,8 @@ Reason accepts_packed(const DeviceInfo&, const OpCall& call) {
 // One launch of the row.
 class Experts {
  public:
-  Experts(VulkanQueue& recorder, const OpCall& call, std::uint64_t workspace)
-      : recorder_(recorder), call_(call), layout_(call), workspace_(workspace) {}
+  Experts(VulkanQueue& recorder, const OpCall& call, std::uint64_t workspace, bool decode)
+      : recorder_(recorder), call_(call), layout_(call, decode), workspace_(workspace), decode_(decode) {}
 
   Status run() {
     TAMIS_RETURN_IF_ERROR(order());
@@ -134,7 +141,8 @@ class Experts {
             .y = at(layout_.gate_up),
             .y_stride = row_bytes(width),
             .rows = layout_.rows,
-            .y_type = type_of(call_[kX])};
+            .y_type = type_of(call_[kX]),
+            .decode = decode_};
   }
 
   Status gate_up() {
@@ -187,15 +195,27 @@ class Experts {
   const OpCall& call_;
   Layout layout_;
   std::uint64_t workspace_;
+  bool decode_;
 };
 
+template <bool decode>
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
-  return Experts(recorder, call, address(scratch.workspace, scratch.workspace_offset)).run();
+  return Experts(recorder, call, address(scratch.workspace, scratch.workspace_offset), decode).run();
 }
 
 constexpr KernelRow kRows[] = {
+    {.name = "vulkan.moe_experts.packed_decode",
+     .op = "moe_experts",
+     .families = "packed",
+     .needs = kNeeds,
+     .accepts = accepts_packed,
+     .prefers = prefers_few_tokens,
+     .weight_layout = row_scales_layout,
+     .pack = pack_row_scales,
+     .workspace = workspace<true>,
+     .launch = launch<true>},
     {.name = "vulkan.moe_experts.packed",
      .op = "moe_experts",
      .families = "packed",
@@ -204,16 +224,16 @@ constexpr KernelRow kRows[] = {
      .accepts = accepts_packed,
      .weight_layout = row_scales_layout,
      .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch},
+     .workspace = workspace<false>,
+     .launch = launch<false>},
     {.name = "vulkan.moe_experts.portable",
      .op = "moe_experts",
      .families = "portable",
      .needs = kNeeds,
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch},
+     .workspace = workspace<false>,
+     .launch = launch<false>},
 };
 
 }  // namespace

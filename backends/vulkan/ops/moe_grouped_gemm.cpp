@@ -27,16 +27,22 @@ Reason accepts_packed(const DeviceInfo&, const OpCall& call) {
   return bad.accepted() ? accept_call(call) : bad;
 }
 
+Reason prefers_few_rows(const DeviceInfo&, const OpCall& call) {
+  return prefers_grouped_decode(call[kX].desc.dim(0), call[kWeight].desc.dim(0));
+}
+
 // The list of tiles, then the codes.
-std::int64_t list_bytes(const OpCall& call) {
-  return kTileEntryBytes * grouped_tiles(call[kX].desc.dim(0), call[kWeight].desc.dim(0));
+std::int64_t list_bytes(const OpCall& call, bool decode) {
+  return kTileEntryBytes * grouped_tiles(call[kX].desc.dim(0), call[kWeight].desc.dim(0), decode);
 }
 
+template <bool decode>
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
-  return list_bytes(call) + quantized_bytes(call.as<MoeGroupedGemmParams>().act_quant, call[kX].desc.dim(0),
-                                            call[kX].desc.dim(1));
+  return list_bytes(call, decode) + quantized_bytes(call.as<MoeGroupedGemmParams>().act_quant,
+                                                    call[kX].desc.dim(0), call[kX].desc.dim(1));
 }
 
+template <bool decode>
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
@@ -49,6 +55,7 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   product.y_stride = row_stride(y);
   product.rows = x.desc.dim(0);
   product.y_type = type_of(y);
+  product.decode = decode;
   TAMIS_RETURN_IF_ERROR(list_tiles(recorder, product, call[kWeight].desc.dim(0), true));
   if (const ActQuant mode = call.as<MoeGroupedGemmParams>().act_quant; mode != ActQuant::kNone) {
     const ActivationRows rows{.data = product.x.data,
@@ -56,7 +63,7 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
                               .tokens = product.rows,
                               .width = x.desc.dim(1),
                               .type = product.x.type};
-    const std::uint64_t codes = product.list + static_cast<std::uint64_t>(list_bytes(call));
+    const std::uint64_t codes = product.list + static_cast<std::uint64_t>(list_bytes(call, decode));
     TAMIS_ASSIGN_OR_RETURN(product.x, quantize(recorder, mode, rows, codes));
   }
   recorder.barrier();
@@ -64,6 +71,16 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
 }
 
 constexpr KernelRow kRows[] = {
+    {.name = "vulkan.moe_grouped_gemm.packed_decode",
+     .op = "moe_grouped_gemm",
+     .families = "packed",
+     .needs = kNeeds,
+     .accepts = accepts_packed,
+     .prefers = prefers_few_rows,
+     .weight_layout = row_scales_layout,
+     .pack = pack_row_scales,
+     .workspace = workspace<true>,
+     .launch = launch<true>},
     {.name = "vulkan.moe_grouped_gemm.packed",
      .op = "moe_grouped_gemm",
      .families = "packed",
@@ -72,16 +89,16 @@ constexpr KernelRow kRows[] = {
      .accepts = accepts_packed,
      .weight_layout = row_scales_layout,
      .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch},
+     .workspace = workspace<false>,
+     .launch = launch<false>},
     {.name = "vulkan.moe_grouped_gemm.portable",
      .op = "moe_grouped_gemm",
      .families = "portable",
      .needs = kNeeds,
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch},
+     .workspace = workspace<false>,
+     .launch = launch<false>},
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "backends/vulkan/launch.h"
+#include "backends/vulkan/sheet.h"
 
 namespace tamis::vulkan {
 namespace {
@@ -38,8 +38,17 @@ std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
   return fits(call) ? 0 : 4 * words_of(call) * blocks_of(call);
 }
 
-Reason accepts(const DeviceInfo&, const OpCall& call) {
-  Reason bad = accept_width("words", words_of(call));
+// A power of two, so that models that differ a little share a pipeline.
+std::uint32_t shared_words(const OpCall& call) {
+  if (!fits(call)) return 1;
+  return std::min(std::bit_ceil(static_cast<std::uint32_t>(words_of(call))),
+                  static_cast<std::uint32_t>(kMaxSharedWords));
+}
+
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
+  // Beside the words two of each of 64 threads.
+  Reason bad = accept_shared_memory(device, 4 * (shared_words(call) + 2 * 64));
+  if (bad.accepted()) bad = accept_width("words", words_of(call));
   return bad.accepted() ? accept_width("T", call[kLogits].desc.dim(0)) : bad;
 }
 
@@ -48,7 +57,6 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
   const auto& params = call.as<MoeRouteParams>();
   const Tensor &logits = call[kLogits], &ids = call[kIds], &weights = call[kWeights];
-  const auto words = static_cast<std::uint32_t>(words_of(call));
   const Arguments arguments{address(logits),
                             address(call[kBias]),
                             address(call[kSlot]),
@@ -64,13 +72,10 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
                             static_cast<std::uint32_t>(params.n_group),
                             static_cast<std::uint32_t>(params.topk_group),
                             params.norm_topk ? 1u : 0u,
-                            words,
+                            static_cast<std::uint32_t>(words_of(call)),
                             static_cast<std::uint32_t>(blocks_of(call)),
                             params.scale};
-  // A power of two, so that models that differ a little share a pipeline.
-  const std::uint32_t shared =
-      fits(call) ? std::min(std::bit_ceil(words), static_cast<std::uint32_t>(kMaxSharedWords)) : 1;
-  return recorder.dispatch({"moe_route/portable", {shared, fits(call) ? 1u : 0u}}, arguments,
+  return recorder.dispatch({"moe_route/portable", {shared_words(call), fits(call) ? 1u : 0u}}, arguments,
                            blocks_of(call));
 }
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "backends/vulkan/launch.h"
+#include "backends/vulkan/sheet.h"
 
 namespace tamis::vulkan {
 namespace {
@@ -15,6 +15,9 @@ static_assert(kMaxSampleVocabulary <= std::int64_t{1} << 22, "the shader's ranks
 constexpr std::int64_t kBlocks = 64;      // work groups; each has workspace of its own
 constexpr std::int64_t kTokenBytes = 12;  // a weight of 64 bits and a logit
 constexpr std::int64_t kAlignment = 8;    // of the weights
+
+// 2048 bins of 8 bytes, a 64-bit value of each of 256 threads, and what one thread tells the others.
+constexpr std::int64_t kSharedBytes = 8 * (2048 + 256) + 64;
 
 struct Arguments {
   std::uint64_t logits, temperature, top_k, top_p, min_p, repetition, presence, frequency, counts, seed;
@@ -31,7 +34,10 @@ std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
   return kTokenBytes * tokens * blocks_of(call);
 }
 
-Reason accepts(const DeviceInfo&, const OpCall& call) { return accept_width("n", call[kLogits].desc.dim(0)); }
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
+  Reason bad = accept_shared_memory(device, kSharedBytes);
+  return bad.accepted() ? accept_width("n", call[kLogits].desc.dim(0)) : bad;
+}
 
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
