@@ -84,8 +84,6 @@ void Pipelines::open_cache() {
 }
 
 Pipelines::~Pipelines() {
-  // Nobody can be told of a failure any more: the log may be gone when the process ends.
-  if (unsaved_) static_cast<void>(save());
   for (const auto& [kernel, pipeline] : pipelines_) vk_.vkDestroyPipeline(device_, pipeline, nullptr);
   if (cache_ != VK_NULL_HANDLE) vk_.vkDestroyPipelineCache(device_, cache_, nullptr);
   if (layout_ != VK_NULL_HANDLE) vk_.vkDestroyPipelineLayout(device_, layout_, nullptr);
@@ -103,18 +101,26 @@ Result<VkPipeline> Pipelines::find(const Kernel& kernel) {
   return pipeline;
 }
 
+void Pipelines::save() {
+  const std::lock_guard lock(mutex_);
+  save_locked();
+}
+
 void Pipelines::save_if_due() {
   if (!unsaved_) return;
   const std::lock_guard lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_save_) return;
-  next_save_ = now + kBetweenSaves;
-  if (const Status saved = save(); !saved.ok())
-    log(LogLevel::kWarn, "vulkan: pipeline cache not saved: {}", saved.message());
+  if (std::chrono::steady_clock::now() >= next_save_) save_locked();
 }
 
-Status Pipelines::save() {
+void Pipelines::save_locked() {
+  if (!unsaved_) return;
   unsaved_ = false;
+  next_save_ = std::chrono::steady_clock::now() + kBetweenSaves;
+  if (const Status written = write_cache(); !written.ok())
+    log(LogLevel::kWarn, "vulkan: pipeline cache not saved: {}", written.message());
+}
+
+Status Pipelines::write_cache() const {
   std::size_t bytes = 0;
   TAMIS_RETURN_IF_ERROR(
       check(vk_.vkGetPipelineCacheData(device_, cache_, &bytes, nullptr), "vkGetPipelineCacheData"));

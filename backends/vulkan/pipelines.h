@@ -31,14 +31,15 @@ class Pipelines {
  public:
   static Result<std::unique_ptr<Pipelines>> create(const DeviceApi& vk, VkDevice device,
                                                    PipelineCacheKey key);
-  ~Pipelines();  // saves what is new
+  ~Pipelines();
   Pipelines(const Pipelines&) = delete;
   Pipelines& operator=(const Pipelines&) = delete;
 
   VkPipelineLayout layout() const { return layout_; }
   Result<VkPipeline> find(const Kernel& kernel);
-  // Writes the cache if there are new pipelines, and the last time was some seconds ago: a server that is
-  // killed loses little. Failure is logged and costs only the next start's time.
+  // Writes the cache if there are new pipelines. Failure is logged and costs only the next start's time.
+  void save();
+  // The same, if the last time was some seconds ago: a server that is killed loses little.
   void save_if_due();
 
  private:
@@ -46,7 +47,8 @@ class Pipelines {
   Status create_layout();
   void open_cache();
   Result<VkPipeline> build(const Kernel& kernel) const;
-  Status save();
+  void save_locked();
+  Status write_cache() const;
 
   const DeviceApi& vk_;
   VkDevice device_;

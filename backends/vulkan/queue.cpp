@@ -24,6 +24,7 @@ Result<std::unique_ptr<Queue>> VulkanQueue::create(std::shared_ptr<Gpu> gpu) {
 VulkanQueue::~VulkanQueue() {
   // Nothing of the queue may go while the device works with it; an error here means that it works no more.
   static_cast<void>(timeline_->wait(timeline_->submitted()));
+  gpu_->pipelines->save();  // devices may live until the process ends, and then it is too late
 }
 
 // A recording that is not running: a finished one if there is such.
