@@ -62,7 +62,8 @@ Result<GroupedFp8Args> quantize_fp8(CudaQueue& queue, const GroupedCall& call, c
                                   .planes = planes,
                                   .pow2 = call.pow2(),
                                   .dependent = true,
-                                  .early = call.offsets == nullptr};
+                                  .early = call.offsets == nullptr,
+                                  .used = call.used};
   TAMIS_RETURN_IF_ERROR(queue.launched(quantize_rows(quantize, queue.stream())));
   return fp8_product(call, planes);
 }
@@ -141,7 +142,8 @@ Status launch_grouped_mma(CudaQueue& queue, const GroupedCall& call, const Scrat
                                      .columns = call.columns(),
                                      .values = workspace_part<std::uint16_t>(scratch, parts.codes),
                                      .scales = workspace_part<float>(scratch, parts.scales),
-                                     .pow2 = call.pow2()};
+                                     .pow2 = call.pow2(),
+                                     .used = call.used};
     TAMIS_RETURN_IF_ERROR(queue.launched(quantize_dense(quantize, queue.stream())));
     args.x = quantize.values;
     args.x_stride = args.columns = call.groups() * 128;

@@ -34,6 +34,7 @@ struct GroupedCall {
   const Tensor& y;
   const std::int32_t* offsets;  // null: one matrix
   ActQuant act_quant;
+  const std::int32_t* used = nullptr;  // rows of x that were written, on the device; null: all
 
   std::int64_t rows() const { return x.desc.dim(0); }
   std::int64_t columns() const { return x.desc.dim(1); }

@@ -53,6 +53,7 @@ class Experts {
     silu.y = gpu::rows_of(product_);
     silu.tokens = rows_;
     silu.width = inner_;
+    silu.used = offsets() + experts_;
     TAMIS_RETURN_IF_ERROR(queue.submit(kName, gpu::launch_silu_mul, silu));
     TAMIS_RETURN_IF_ERROR(launch_grouped_mma(queue, down(), codes));
     return combine(queue);
@@ -68,7 +69,7 @@ class Experts {
   }
 
   GroupedCall product_of(const Tensor& x, int weight, const Tensor& y) const {
-    return {x, call_[weight], y, offsets(), call_.as<MoeExpertsParams>().act_quant};
+    return {x, call_[weight], y, offsets(), call_.as<MoeExpertsParams>().act_quant, offsets() + experts_};
   }
 
   std::int32_t* row_of() const { return workspace_part<std::int32_t>(scratch_, row_of_); }

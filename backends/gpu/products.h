@@ -107,6 +107,7 @@ struct Quantized {
   std::int64_t groups = 0;
   std::int64_t scales_offset = 0;
   std::int64_t bytes = 0;
+  const std::int32_t* used = nullptr;  // of Quantize
 };
 
 inline Quantized quantized_shape(ActQuant mode, std::int64_t rows, std::int64_t k) {
@@ -130,6 +131,7 @@ inline Result<Activations> quantize(GpuQueue& queue, const char* op, ActQuant mo
   args.rows = shape.rows;
   args.k = shape.k;
   args.pow2 = mode == ActQuant::kE4M3Group128Pow2;
+  args.used = shape.used;
   TAMIS_RETURN_IF_ERROR(queue.submit(op, launch_quantize, args));
   return args.out;
 }

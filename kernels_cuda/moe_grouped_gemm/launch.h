@@ -45,6 +45,8 @@ struct QuantizeRowsArgs {
   // Whether the kernel behind this one may start at once: before it waits it reads nothing that kernels
   // wrote.
   bool early;
+  // Rows in use, on the device; those behind them were never written and are left out. null: all.
+  const std::int32_t* used = nullptr;
 };
 cudaError_t quantize_rows(const QuantizeRowsArgs& args, cudaStream_t stream);
 
@@ -85,6 +87,8 @@ struct QuantizeDenseArgs {
   std::uint16_t* values;  // f16
   float* scales;
   bool pow2;
+  // Rows in use, on the device; those behind them were never written and are left out. null: all.
+  const std::int32_t* used = nullptr;
 };
 cudaError_t quantize_dense(const QuantizeDenseArgs& args, cudaStream_t stream);
 

@@ -31,6 +31,7 @@ __device__ std::int64_t first_row(const std::int32_t* offsets, std::int64_t expe
 // A warp per row and group.
 __global__ void __launch_bounds__(kTile) quantize_dense_kernel(QuantizeDenseArgs args) {
   const std::int64_t row = blockIdx.x, group = blockIdx.y, groups = gridDim.y;
+  if (args.used != nullptr && row >= *args.used) return;
   const std::int64_t column = group * kBlock + threadIdx.x * 4;
   float v[4], amax = 0.0f;
 #pragma unroll

@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(kThreads) quantize_rows_kernel(QuantizeRowsArg
   const std::int64_t token = blockIdx.x;
   const int lane = threadIdx.x % kWarp;
   const std::int64_t group = static_cast<std::int64_t>(blockIdx.y) * kWarps + threadIdx.x / kWarp;
-  if (group * 128 >= args.columns) return;
+  if (group * 128 >= args.columns || (args.used != nullptr && token >= *args.used)) return;
   const Quad quad = load_quad(args.x, args.columns, token, group * 128 + lane * 4, aligned);
   const auto [codes, scale] = quantize_quad(quad, args.pow2);
   const std::int64_t copies = args.row_of == nullptr ? 1 : args.topk;

@@ -26,4 +26,9 @@ __device__ inline std::int64_t sheet_column() {
   return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
 
+// How many of `rows` are in use: those behind *used were never written. null: all.
+__device__ inline std::int64_t used_rows(const std::int32_t* used, std::int64_t rows) {
+  return used == nullptr || *used > rows ? rows : *used;
+}
+
 }  // namespace tamis::gpu

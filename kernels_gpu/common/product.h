@@ -70,6 +70,8 @@ struct Quantize {
   std::int64_t rows = 0;
   std::int64_t k = 0;
   bool pow2 = false;
+  // Rows in use, on the device; those behind them were never written and are left out. null: all.
+  const std::int32_t* used = nullptr;
 };
 Error launch_quantize(const Quantize& args, Stream stream);
 

@@ -29,7 +29,7 @@ __device__ void quantize_group(const Quantize& args, std::int64_t t, std::int64_
 }
 
 __global__ void __launch_bounds__(kThreads) quantize_kernel(Quantize args) {
-  const std::int64_t tasks = args.rows * args.out.groups;
+  const std::int64_t tasks = used_rows(args.used, args.rows) * args.out.groups;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * waves_per_block();
   for (std::int64_t task = static_cast<std::int64_t>(blockIdx.x) * waves_per_block() + wave_id();
        task < tasks; task += step) {

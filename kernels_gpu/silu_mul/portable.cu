@@ -10,8 +10,9 @@ __global__ void __launch_bounds__(256) silu_mul_kernel(SiluMul args) {
   after_predecessor();
   const std::int64_t i = sheet_column();
   if (i >= args.width) return;
+  const std::int64_t tokens = used_rows(args.used, args.tokens);
 #pragma unroll 1
-  for (std::int64_t t = blockIdx.y; t < args.tokens; t += gridDim.y) {
+  for (std::int64_t t = blockIdx.y; t < tokens; t += gridDim.y) {
     const float gate = load_element(args.x, t, i), up = load_element(args.x, t, args.width + i);
     store_element(args.y, t, i, gate / (1.0f + expf(-gate)) * up);
   }

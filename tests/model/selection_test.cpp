@@ -130,12 +130,14 @@ TEST(Selection, DenseStepsWriteIndexKeys) {
     runner->cache().bind(caches);
     for (const auto& [name, range] : caches.buffers)
       must(queue->fill(*range.buffer, 0, range.buffer->bytes(), 0));
+    must(queue->sync());
     advance(*runner, must(runner->new_sequence()), prompt);
     for (std::int64_t layer = 0; layer < runner->config().n_layers; ++layer) {
       const BufferRange range = caches.buffers.at(index_cache_name(layer));
       std::vector<std::byte>& bytes = keys[dense][index_cache_name(layer)];
       bytes.resize(static_cast<std::size_t>(range.buffer->bytes()));
       must(queue->download(bytes, *range.buffer, 0));
+      must(queue->sync());
     }
   }
   for (const auto& [name, sparse] : keys[0]) {

@@ -186,6 +186,7 @@ TEST_P(Step, PaddingWritesNothingAndUnusedSlotsAreNotRead) {
   const std::unique_ptr<Queue> queue = must(runner->device().create_queue());
   for (const auto& [name, range] : caches.buffers)
     must(queue->fill(*range.buffer, 0, range.buffer->bytes(), 0xff));
+  must(queue->sync());
   StepOptions options;
   options.extra_padding = 3;
   const StepResult result = advance(*runner, must(runner->new_sequence()), tokens(0, 0, kTokens), options);
@@ -195,6 +196,7 @@ TEST_P(Step, PaddingWritesNothingAndUnusedSlotsAreNotRead) {
   for (const auto& [name, range] : caches.buffers) {
     std::vector<std::byte> bytes(static_cast<std::size_t>(range.buffer->bytes()));
     must(queue->download(bytes, *range.buffer, 0));
+    must(queue->sync());
     const auto used =
         static_cast<std::int64_t>(bytes.size()) - std::count(bytes.begin(), bytes.end(), std::byte{0xff});
     // A written byte may be 0xff by chance (the top of a negative float's mantissa), hence the half.

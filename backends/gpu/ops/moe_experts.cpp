@@ -101,6 +101,9 @@ class Experts {
     return reinterpret_cast<std::int32_t*>(workspace_ + offset);
   }
 
+  // Copies of tokens that experts have: where the last expert's rows end.
+  const std::int32_t* used_rows() const { return ints(layout_.offsets) + layout_.experts; }
+
   // Rows of `width` elements of x's dtype in the workspace.
   Rows rows_at(std::int64_t offset, std::int64_t width) const {
     return {workspace_ + offset, width, element_of(call_[kX].desc.dtype)};
@@ -149,12 +152,14 @@ class Experts {
     args.y = rows_at(layout_.product, layout_.inner);
     args.tokens = layout_.rows;
     args.width = layout_.inner;
+    args.used = used_rows();
     return queue_.submit(kName, launch_silu_mul, args);
   }
 
   Status down() {
-    TAMIS_ASSIGN_OR_RETURN(const Activations x,
-                           operand(rows_at(layout_.product, layout_.inner), layout_.inner_codes));
+    Quantized codes = layout_.inner_codes;
+    codes.used = used_rows();
+    TAMIS_ASSIGN_OR_RETURN(const Activations x, operand(rows_at(layout_.product, layout_.inner), codes));
     return multiply(kW2, x, rows_at(layout_.gate_up, layout_.hidden));
   }
 
