@@ -1,5 +1,6 @@
 #include "backends/vulkan/pipelines.h"
 
+#include "backends/vulkan/spirv_bf16.h"
 #include "shaders/table.inc"
 
 namespace tamis::vulkan {
@@ -13,6 +14,8 @@ const ShaderModule* find_module(std::string_view name) {
 }
 
 }  // namespace
+
+bool has_shader(std::string_view name) { return find_module(name) != nullptr; }
 
 Result<std::unique_ptr<Pipelines>> Pipelines::create(const DeviceApi& vk, VkDevice device) {
   std::unique_ptr<Pipelines> pipelines(new Pipelines(vk, device));
@@ -48,6 +51,12 @@ Result<VkPipeline> Pipelines::build(const Kernel& kernel) const {
   module_info.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
   module_info.codeSize = code->bytes;
   module_info.pCode = code->words;
+  std::vector<std::uint32_t> words;
+  if (stands_for_bf16(kernel.shader)) {
+    words = with_bf16({code->words, code->bytes / 4});
+    module_info.codeSize = 4 * words.size();
+    module_info.pCode = words.data();
+  }
   VkShaderModule module = VK_NULL_HANDLE;
   TAMIS_RETURN_IF_ERROR(
       check(vk_.vkCreateShaderModule(device_, &module_info, nullptr, &module), "vkCreateShaderModule")
@@ -66,6 +75,13 @@ Result<VkPipeline> Pipelines::build(const Kernel& kernel) const {
   info.stage.module = module;
   info.stage.pName = "main";
   info.stage.pSpecializationInfo = &constants;
+  VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{};
+  subgroup.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO;
+  subgroup.requiredSubgroupSize = kernel.subgroup;
+  if (kernel.subgroup != 0) {
+    info.stage.pNext = &subgroup;
+    info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  }
   info.layout = layout_;
   VkPipeline pipeline = VK_NULL_HANDLE;
   const VkResult result = vk_.vkCreateComputePipelines(device_, VK_NULL_HANDLE, 1, &info, nullptr, &pipeline);
