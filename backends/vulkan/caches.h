@@ -76,6 +76,13 @@ inline VectorArguments vectors_of(const Tensor& tensor) {
 }
 inline std::uint32_t heads_of(const Tensor& tensor) { return tensor.desc.rank == 3 ? dim(tensor, 1) : 1; }
 
+// Of a work group. Every device has 16 KB.
+inline Reason accept_shared(const DeviceInfo& device, std::int64_t bytes) {
+  if (bytes <= device.local_memory_bytes) return accept();
+  return reject("a work group has {} bytes of shared memory, the row takes {}", device.local_memory_bytes,
+                bytes);
+}
+
 inline Reason accept_any(const DeviceInfo&, const OpCall&) { return accept(); }
 
 }  // namespace tamis::vulkan

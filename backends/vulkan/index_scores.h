@@ -40,6 +40,13 @@ inline IndexScores index_scores(const IndexQueries& in, float scale) {
   return args;
 }
 
+inline constexpr std::int64_t kIndexScoresShared = 22 << 10;  // with 64 heads
+
+inline Reason accept_index_scores(const DeviceInfo& device, std::int64_t max_keys) {
+  Reason bad = accept_shared(device, kIndexScoresShared);
+  return bad.accepted() ? accept_width("max_keys", max_keys) : bad;
+}
+
 // Element types, and whether keys lie in pages.
 inline Kernel index_scores_kernel(std::uint32_t q_type, std::uint32_t key_type, bool paged,
                                   std::uint32_t heads) {

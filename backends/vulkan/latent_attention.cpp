@@ -28,9 +28,10 @@ Status dispatch_merge(VulkanQueue& recorder, const LatentOperands& in, const Lat
 
 }  // namespace
 
-Reason accept_latent(const LatentOperands& in) {
+Reason accept_latent(const DeviceInfo& device, const LatentOperands& in) {
   const TensorDesc& q = in.q_latent.desc;
-  Reason bad = accept_width("T x h", q.dim(0) * q.dim(1));
+  Reason bad = accept_shared(device, kAttentionShared);
+  if (bad.accepted()) bad = accept_width("T x h", q.dim(0) * q.dim(1));
   return bad.accepted() ? accept_width("C + R", q.dim(2) + in.q_rope.desc.dim(2)) : bad;
 }
 

@@ -37,6 +37,9 @@ inline constexpr std::int64_t kPartKeys = 64;  // at least, of a part: merging o
 inline constexpr std::int64_t kMostParts = 64;
 inline constexpr std::uint32_t kAttentionThreads = 128;  // of shaders/common/attention.glsl
 
+// With 16 rows; that of the tiles, and what the users of attention.glsl add.
+inline constexpr std::int64_t kAttentionShared = 22 << 10;
+
 // Query rows of a work group, for so many that share their keys.
 inline std::uint32_t attention_rows(std::int64_t rows) { return rows <= 4 ? 4 : rows <= 8 ? 8 : 16; }
 // Columns of a thread.
@@ -69,7 +72,7 @@ inline std::int64_t latent_workspace(const TensorDesc& q, std::int64_t keys) {
   return parts > 1 ? parts * latent_part_bytes(q) : 0;
 }
 
-Reason accept_latent(const LatentOperands& in);
+Reason accept_latent(const DeviceInfo& device, const LatentOperands& in);
 
 LatentAttention latent_attention(const LatentOperands& in, const KvCacheArguments& cache, float scale);
 

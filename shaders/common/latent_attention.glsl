@@ -41,19 +41,10 @@ uint attention_dims() { return arguments.cache.c + arguments.cache.r; }
 
 vec4 query4(uint row, uint d) {
   const uint head = my_head + row, c = arguments.cache.c;
-  vec4 values = vec4(0.0);
-  if (head >= arguments.heads) return values;
-  const uint64_t latent = vector_at(arguments.q_latent, my_token, head),
-                 rope = vector_at(arguments.q_rope, my_token, head);
-  for (uint i = 0u; i < 4u; ++i) {
-    const uint at = d + i;
-    if (at < c) {
-      values[i] = load_float(kQType, latent, at);
-    } else if (at < c + arguments.cache.r) {
-      values[i] = load_float(kQRopeType, rope, at - c);
-    }
-  }
-  return values;
+  if (head >= arguments.heads) return vec4(0.0);
+  return load_joined4(Joined(vector_at(arguments.q_latent, my_token, head),
+                             vector_at(arguments.q_rope, my_token, head), c, c + arguments.cache.r),
+                      uvec2(kQType, kQRopeType), d);
 }
 
 // Four values of a cache row; i is a multiple of four.
@@ -66,9 +57,11 @@ vec4 latent4(uint64_t row, uint i) {
                         e4m3_to_float((codes >> 16) & 255u), e4m3_to_float(codes >> 24));
   }
   if (kAligned != 0u && kCacheType == kBF16 && i + 4u <= cache.c + cache.r) {
-    const uint low = Words(row + 2u * i).at[0], high = Words(row + 2u * i).at[1];
+    Words words = Words(row + 2u * i);
+    const uint low = words.at[0], high = words.at[1];
     return uintBitsToFloat(uvec4(low << 16, low & 0xffff0000u, high << 16, high & 0xffff0000u));
   }
+  if (kCacheType != kE4M3 && i + 4u <= cache.c + cache.r) return load_float4(kCacheType, row, i);
   vec4 values = vec4(0.0);
   for (uint j = 0u; j < 4u; ++j) {
     if (i + j < cache.c + cache.r)

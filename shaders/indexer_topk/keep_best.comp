@@ -11,7 +11,7 @@
 
 const uint kThreads = 256;  // also the number of bins
 layout(local_size_x = 256) in;
-#include "shaders/common/reduce.glsl"
+#include "shaders/common/two_level_scan.glsl"
 
 const uint kPerThread = 4;  // neighbouring items that a thread takes in the last pass
 
@@ -57,7 +57,7 @@ uint find_threshold(Candidates from, out uint wanted) {
     // From the best bin down: thread t looks at bin 255 - t.
     const uint mine = bins[255u - me];
     uint total;
-    const uint upto = scan_over_group(mine, total);
+    const uint upto = scan_values_of_group(mine, total);
     if (upto >= wanted && upto - mine < wanted) {
       found_bin = 255u - me;
       found_wanted = wanted - (upto - mine);
@@ -74,7 +74,7 @@ void select(Candidates from) {
   uint wanted;
   const uint threshold = find_threshold(from, wanted);
   uint better = 0u, equal = 0u;  // seen so far
-  for (uint first = 0u; better + min(equal, wanted) < k; first += kThreads * kPerThread) {
+  for (uint first = 0u; first < from.n && better + min(equal, wanted) < k; first += kThreads * kPerThread) {
     const uint begin = first + gl_LocalInvocationIndex * kPerThread;
     uint scores_of[kPerThread], keys[kPerThread];
     int positions[kPerThread];
@@ -87,8 +87,9 @@ void select(Candidates from) {
       if (inside && keys[j] > threshold) counts += 1u;
       if (inside && keys[j] == threshold) counts += 0x10000u;
     }
+    memoryBarrierBuffer();  // none of these reads moves behind the barriers of the scan
     uint total;
-    const uint before = scan_over_group(counts, total) - counts;
+    const uint before = scan_values_of_group(counts, total) - counts;
     uint my_better = better + (before & 0xffffu), my_equal = equal + (before >> 16);
     for (uint j = 0u; j < kPerThread && begin + j < from.n; ++j) {
       const bool tie = keys[j] == threshold && my_equal < wanted;

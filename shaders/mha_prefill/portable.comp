@@ -38,34 +38,18 @@ uint first_row, block, end;  // of the sequence; of the block
 uint attention_dims() { return arguments.nope + arguments.rope; }
 
 vec4 query4(uint row, uint d) {
-  vec4 values = vec4(0.0);
-  if (row >= count) return values;
-  const uint64_t nope = vector_at(arguments.q_nope, token + row, my_head),
-                 rope = vector_at(arguments.q_rope, token + row, my_head);
-  for (uint i = 0u; i < 4u; ++i) {
-    const uint at = d + i;
-    if (at < arguments.nope) {
-      values[i] = load_float(kQNopeType, nope, at);
-    } else if (at < attention_dims()) {
-      values[i] = load_float(kQRopeType, rope, at - arguments.nope);
-    }
-  }
-  return values;
+  if (row >= count) return vec4(0.0);
+  return load_joined4(Joined(vector_at(arguments.q_nope, token + row, my_head),
+                             vector_at(arguments.q_rope, token + row, my_head), arguments.nope,
+                             attention_dims()),
+                      uvec2(kQNopeType, kQRopeType), d);
 }
 
 vec4 key4(uint j, uint d) {
   const uint row = first_row + block + j;
-  const uint64_t nope = vector_at(arguments.k_nope, row, my_head), rope = vector_at(arguments.k_rope, row, 0u);
-  vec4 values = vec4(0.0);
-  for (uint i = 0u; i < 4u; ++i) {
-    const uint at = d + i;
-    if (at < arguments.nope) {
-      values[i] = load_float(kKNopeType, nope, at);
-    } else if (at < attention_dims()) {
-      values[i] = load_float(kKRopeType, rope, at - arguments.nope);
-    }
-  }
-  return values;
+  return load_joined4(Joined(vector_at(arguments.k_nope, row, my_head), vector_at(arguments.k_rope, row, 0u),
+                             arguments.nope, attention_dims()),
+                      uvec2(kKNopeType, kKRopeType), d);
 }
 
 vec4 value4(uint j, uint column) {

@@ -132,6 +132,7 @@ CaseList cases_mha_prefill() {
   list.push_back(mha_case("all_padding", tiny, {{5}, {{0, 0}, {0, 0}}}));
   list.push_back(mha_case("not_sorted", tiny, {{30, 30}, {{0, 20}, {1, 7}, {0, 21}, {1, 30}, {0, 3}}}));
   list.push_back(mha_case("h1_v3", {1, 8, 2, 3}, {{90}, causal(0, 12, 70)}));
+  list.push_back(mha_case("wide_values", {2, 16, 4, 600}, {{50}, causal(0, 31, 20)}));
   list.push_back(mha_case("model", {2, 128, 64, 128}, {{70}, causal(0, 41, 30)}, DType::kBF16, DType::kBF16));
   list.push_back(mha_case("glm", {2, 192, 64, 256}, {{40}, causal(0, 1, 40)}, DType::kBF16, DType::kBF16));
   add_perf(list);

@@ -190,6 +190,7 @@ CaseList cases_sparse_mla() {
   list.push_back(sparse_case("sink", {6, 7, 40, 8, 66, 90}, {.sink = true}));
   list.push_back(
       sparse_case("length_sink", {8, 7, 130, 6, 70, 90}, {.format = packed, .length = true, .sink = true}));
+  list.push_back(sparse_case("wide", {3, 5, 700, 12, 70, 90}, {}));  // more columns than a work group takes
   list.push_back(sparse_case("no_max_logits", tiny, {.max_logits = false}));
   // Scores of several hundred: later blocks raise the maximum by more than exp can hold.
   list.push_back(sparse_case("large_scores", {4, 4, 40, 8, 200, 300}, {.q_scale = 120}));

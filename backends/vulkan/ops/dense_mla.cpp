@@ -13,7 +13,7 @@ LatentOperands operands(const OpCall& call) {
   return {call[kQLatent], call[kQRope], call[kCache], call[kOut], call[kLse]};
 }
 
-Reason accepts(const DeviceInfo&, const OpCall& call) { return accept_latent(operands(call)); }
+Reason accepts(const DeviceInfo& device, const OpCall& call) { return accept_latent(device, operands(call)); }
 
 std::int64_t split_workspace(const DeviceInfo&, const OpCall& call) {
   const std::int64_t most_keys = call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;

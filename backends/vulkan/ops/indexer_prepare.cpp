@@ -24,9 +24,15 @@ struct Arguments {
 };
 static_assert(sizeof(Arguments) > kPushBytes, "the shader takes them by address");
 
-Reason accepts(const DeviceInfo&, const OpCall& call) {
+// Vectors of a work group.
+std::int64_t vectors_each(const OpCall& call) {
+  return std::max<std::int64_t>(1, kValues / std::max<std::int64_t>(1, call[kQ].desc.dim(2)));
+}
+
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
   const std::int64_t dim = call[kQ].desc.dim(2);
-  return dim <= kMostDim ? accept() : reason::size("Di", dim, "up to 4096");
+  if (dim > kMostDim) return reason::size("Di", dim, "up to 4096");
+  return accept_shared(device, 4 * vectors_each(call) * (dim + 1));
 }
 
 Arguments arguments_of(const OpCall& call) {
@@ -53,7 +59,7 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
   const auto& params = call.as<IndexerPrepareParams>();
   const Tensor& q = call[kQ];
-  const std::int64_t each = std::max<std::int64_t>(1, kValues / std::max<std::int64_t>(1, q.desc.dim(2)));
+  const std::int64_t each = vectors_each(call);
   const Kernel kernel{"indexer_prepare/portable",
                       {type_of(q), type_of(call[kK]), index_type(call[kCache], params.format), dim(q, 2),
                        static_cast<std::uint32_t>(each),

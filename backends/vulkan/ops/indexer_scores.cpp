@@ -9,8 +9,8 @@ namespace {
 
 using namespace indexer_scores_operand;
 
-Reason accepts(const DeviceInfo&, const OpCall& call) {
-  return accept_width("max_keys", call.as<IndexerScoresParams>().max_keys);
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
+  return accept_index_scores(device, call.as<IndexerScoresParams>().max_keys);
 }
 
 // Ragged key rows are a cache whose slots they are.

@@ -23,8 +23,8 @@ struct KeepBest {
   std::uint32_t k, max_keys, first_token, tokens, first_key, keys_count;
 };
 
-Reason accepts(const DeviceInfo&, const OpCall& call) {
-  return accept_width("max_keys", call.as<IndexerTopkParams>().max_keys);
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
+  return accept_index_scores(device, call.as<IndexerTopkParams>().max_keys);
 }
 
 // Scores [tokens, keys] of a chunk, then those of its tokens' best so far [tokens, k].

@@ -8,6 +8,9 @@ namespace {
 
 using namespace mha_prefill_operand;
 
+// Tokens of a work group. Not by the number of tokens: the order in which a score is summed depends on it.
+constexpr std::uint32_t kRowsPerGroup = 16;
+
 struct Arguments {
   VectorArguments q_nope, q_rope, k_nope, k_rope, v, out;
   std::uint64_t sequence, lengths, ke, lse;
@@ -16,7 +19,10 @@ struct Arguments {
 };
 static_assert(sizeof(Arguments) > kPushBytes, "the shader takes them by address");
 
-Reason accepts(const DeviceInfo&, const OpCall& call) { return accept_width("S", call[kKNope].desc.dim(0)); }
+Reason accepts(const DeviceInfo& device, const OpCall& call) {
+  Reason bad = accept_shared(device, kAttentionShared);
+  return bad.accepted() ? accept_width("S", call[kKNope].desc.dim(0)) : bad;
+}
 
 Arguments arguments_of(const OpCall& call) {
   const Tensor &q = call[kQNope], &v = call[kV];
@@ -44,12 +50,12 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
   const TensorDesc& q = call[kQNope].desc;
-  const std::int64_t columns = call[kV].desc.dim(2), rows = attention_rows(q.dim(0));
-  const Kernel kernel{
-      "mha_prefill/portable",
-      {attention_rows(q.dim(0)), attention_width(columns), type_of(call[kQNope]), type_of(call[kQRope]),
-       type_of(call[kKNope]), type_of(call[kKRope]), type_of(call[kV]), type_of(call[kOut])}};
-  const std::int64_t groups = (q.dim(0) + rows - 1) / rows * q.dim(1) * attention_column_blocks(columns);
+  const std::int64_t columns = call[kV].desc.dim(2);
+  const Kernel kernel{"mha_prefill/portable",
+                      {kRowsPerGroup, attention_width(columns), type_of(call[kQNope]), type_of(call[kQRope]),
+                       type_of(call[kKNope]), type_of(call[kKRope]), type_of(call[kV]), type_of(call[kOut])}};
+  const std::int64_t groups =
+      (q.dim(0) + kRowsPerGroup - 1) / kRowsPerGroup * q.dim(1) * attention_column_blocks(columns);
   return recorder.dispatch(kernel, arguments_of(call), groups);
 }
 
