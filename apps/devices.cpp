@@ -29,6 +29,7 @@ Json device_json(Device& device) {
           {"memory_bytes", info.memory_bytes},
           {"free_bytes", device.free_bytes()},
           {"features", feature_list(info)},
+          {"matrices", info.matrices},
           {"driver", info.driver}};
 }
 
@@ -43,6 +44,7 @@ Status run(bool json) {
       std::printf("%s:%d  %s, %d units, %.1f of %.1f GiB free\n        %s\n", record.name.c_str(), info.index,
                   info.name.c_str(), info.units, static_cast<double>(device->free_bytes()) / 0x1p30,
                   static_cast<double>(info.memory_bytes) / 0x1p30, feature_list(info).c_str());
+      if (!info.matrices.empty()) std::printf("        cooperative matrices: %s\n", info.matrices.c_str());
     }
     if (!json && record.devices.empty())
       std::printf("%s    no device: %s\n", record.name.c_str(), record.why_not.c_str());

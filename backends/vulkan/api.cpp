@@ -47,6 +47,8 @@ Status load_api(const GlobalApi& global, VkInstance instance, InstanceApi& api) 
   TAMIS_VK_INSTANCE(TAMIS_VK_REQUIRE)
   TAMIS_VK_LOAD(vkCreateDebugUtilsMessengerEXT)
   TAMIS_VK_LOAD(vkDestroyDebugUtilsMessengerEXT)
+  api.get_cooperative_matrix_shapes = reinterpret_cast<decltype(api.get_cooperative_matrix_shapes)>(
+      global.vkGetInstanceProcAddr(instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"));
 #undef TAMIS_VK_REQUIRE
 #undef TAMIS_VK_LOAD
   return {};

@@ -12,6 +12,8 @@
 
 namespace tamis::vulkan {
 
+struct CooperativeMatrixShape;  // backends/vulkan/cooperative.h
+
 // Without an instance. The lists are in the order of use.
 #define TAMIS_VK_GLOBAL(X)              \
   X(vkEnumerateInstanceVersion)         \
@@ -81,6 +83,9 @@ struct InstanceApi {
   // Null without VK_EXT_debug_utils.
   PFN_vkCreateDebugUtilsMessengerEXT vkCreateDebugUtilsMessengerEXT = nullptr;
   PFN_vkDestroyDebugUtilsMessengerEXT vkDestroyDebugUtilsMessengerEXT = nullptr;
+  // vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR; null where no driver has it.
+  VkResult(VKAPI_PTR* get_cooperative_matrix_shapes)(VkPhysicalDevice, std::uint32_t*,
+                                                     CooperativeMatrixShape*) = nullptr;
 };
 struct DeviceApi {
   TAMIS_VK_DEVICE(TAMIS_VK_MEMBER)

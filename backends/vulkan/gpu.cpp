@@ -8,6 +8,17 @@ Result<std::shared_ptr<Gpu>> Gpu::open(std::shared_ptr<Instance> instance, const
   auto gpu = std::make_shared<Gpu>(std::move(instance), physical);
   RequiredFeatures features;
   features.set_required();
+  std::vector<const char*> extensions;
+  if (physical.cooperative_matrices) {
+    features.chain_matrices();
+    features.set_matrices();
+    extensions = {kCooperativeMatrixExtension, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
+    if (physical.bf16_matrices) {
+      features.chain_bf16();
+      features.set_bf16();
+      extensions.push_back(kShaderBf16Extension);
+    }
+  }
   const float priority = 1.0f;
   VkDeviceQueueCreateInfo queue{};
   queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
@@ -19,6 +30,8 @@ Result<std::shared_ptr<Gpu>> Gpu::open(std::shared_ptr<Instance> instance, const
   info.pNext = &features.core;
   info.queueCreateInfoCount = 1;
   info.pQueueCreateInfos = &queue;
+  info.enabledExtensionCount = static_cast<std::uint32_t>(extensions.size());
+  info.ppEnabledExtensionNames = extensions.data();
   const InstanceApi& api = gpu->instance->vk();
   TAMIS_RETURN_IF_ERROR(
       check(api.vkCreateDevice(physical.handle, &info, nullptr, &gpu->device), "vkCreateDevice")

@@ -19,6 +19,7 @@ struct IndexScores {
   std::uint32_t first_token = 0, tokens = 0, first_key = 0, keys_count = 0;
   std::uint32_t min_keys = 0;  // tokens that see fewer are passed over
   float scale = 1;
+  std::uint32_t tokens_each = 1, unused = 0;  // prefill_coopmat: tokens of a work group
 };
 static_assert(sizeof(IndexScores) > kPushBytes, "the shader takes them by address");
 

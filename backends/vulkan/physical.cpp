@@ -132,6 +132,38 @@ PipelineCacheKey cache_key_of(const Properties& properties) {
   return key;
 }
 
+// Arithmetic on small types, as bits of DeviceInfo::features. Asked of extensions and of Vulkan 1.3.
+Status describe_arithmetic(const InstanceApi& vk, const std::vector<VkExtensionProperties>& extensions,
+                           Physical& physical) {
+  RequiredFeatures features;
+  VkPhysicalDeviceShaderIntegerDotProductProperties dot{};
+  dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES;
+  const bool sizes = has_extension(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+  const bool matrices = sizes && has_extension(extensions, kCooperativeMatrixExtension);
+  if (matrices) features.chain_matrices();
+  if (has_extension(extensions, kShaderBf16Extension)) features.chain_bf16();
+  vk.vkGetPhysicalDeviceFeatures2(physical.handle, &features.core);
+  std::uint64_t& bits = physical.info.features;
+  if (features.v12.shaderFloat16 != VK_FALSE) bits |= kShaderF16;
+  if (features.v12.shaderInt8 != VK_FALSE) bits |= kShaderInt8;
+  if (features.bf16.shaderBFloat16Type != VK_FALSE) bits |= kShaderBf16;
+  if (has_extension(extensions, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME)) {
+    VkPhysicalDeviceProperties2 properties{};
+    properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+    properties.pNext = &dot;
+    vk.vkGetPhysicalDeviceProperties2(physical.handle, &properties);
+    if (dot.integerDotProduct4x8BitPackedSignedAccelerated != VK_FALSE) bits |= kIntegerDot;
+  }
+  if (!matrices || !features.has_matrices()) return {};
+  TAMIS_ASSIGN_OR_RETURN(const CooperativeMatrices found, cooperative_matrices(vk, physical.handle));
+  physical.cooperative_matrices = true;
+  physical.info.matrices = found.shapes;
+  bits |= found.features;
+  physical.bf16_matrices = features.bf16.shaderBFloat16CooperativeMatrix != VK_FALSE;
+  if (!physical.bf16_matrices) bits &= ~std::uint64_t{kCoopmatBf16};
+  return {};
+}
+
 }  // namespace
 
 RequiredFeatures::RequiredFeatures() {
@@ -140,6 +172,29 @@ RequiredFeatures::RequiredFeatures() {
   v12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
   core.pNext = &v11;
   v11.pNext = &v12;
+}
+
+void RequiredFeatures::chain_matrices() {
+  subgroup_sizes.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
+  v12.pNext = &subgroup_sizes;
+  subgroup_sizes.pNext = &matrices;
+}
+
+void RequiredFeatures::chain_bf16() {
+  bf16.pNext = v12.pNext;
+  v12.pNext = &bf16;
+}
+
+void RequiredFeatures::set_matrices() {
+  v12.vulkanMemoryModel = v12.shaderFloat16 = VK_TRUE;
+  subgroup_sizes.subgroupSizeControl = subgroup_sizes.computeFullSubgroups = VK_TRUE;
+  matrices.cooperativeMatrix = VK_TRUE;
+}
+
+bool RequiredFeatures::has_matrices() const {
+  return v12.vulkanMemoryModel != VK_FALSE && v12.shaderFloat16 != VK_FALSE &&
+         subgroup_sizes.subgroupSizeControl != VK_FALSE && subgroup_sizes.computeFullSubgroups != VK_FALSE &&
+         matrices.cooperativeMatrix != VK_FALSE;
 }
 
 void RequiredFeatures::set_required() {
@@ -183,6 +238,7 @@ Result<Physical> describe(const Instance& instance, VkPhysicalDevice handle) {
   info.local_memory_bytes = physical.limits.maxComputeSharedMemorySize;
   info.features |= kBufferAddress;
   describe_subgroups(properties, varies, physical);
+  TAMIS_RETURN_IF_ERROR(describe_arithmetic(vk, extensions, physical).with_context(info.name));
   return physical;
 }
 

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "backends/vulkan/spirv_bf16.h"
 #include "core/base/log.h"
 #include "core/base/settings.h"
 #include "shaders/table.inc"
@@ -33,6 +34,8 @@ PipelineCacheKey with_shaders(PipelineCacheKey key) {
 }
 
 }  // namespace
+
+bool has_shader(std::string_view name) { return find_module(name) != nullptr; }
 
 Pipelines::Pipelines(const DeviceApi& vk, VkDevice device, const PipelineCacheKey& key)
     : vk_(vk),
@@ -137,6 +140,12 @@ Result<VkPipeline> Pipelines::build(const Kernel& kernel) const {
   module_info.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
   module_info.codeSize = code->bytes;
   module_info.pCode = code->words;
+  std::vector<std::uint32_t> words;
+  if (stands_for_bf16(kernel.shader)) {
+    words = with_bf16({code->words, code->bytes / 4});
+    module_info.codeSize = 4 * words.size();
+    module_info.pCode = words.data();
+  }
   VkShaderModule module = VK_NULL_HANDLE;
   TAMIS_RETURN_IF_ERROR(
       check(vk_.vkCreateShaderModule(device_, &module_info, nullptr, &module), "vkCreateShaderModule")
@@ -155,6 +164,13 @@ Result<VkPipeline> Pipelines::build(const Kernel& kernel) const {
   info.stage.module = module;
   info.stage.pName = "main";
   info.stage.pSpecializationInfo = &constants;
+  VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{};
+  subgroup.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO;
+  subgroup.requiredSubgroupSize = kernel.subgroup;
+  if (kernel.subgroup != 0) {
+    info.stage.pNext = &subgroup;
+    info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  }
   info.layout = layout_;
   VkPipeline pipeline = VK_NULL_HANDLE;
   const VkResult result = vk_.vkCreateComputePipelines(device_, cache_, 1, &info, nullptr, &pipeline);

@@ -23,9 +23,13 @@ inline constexpr std::size_t kMaxConstants = 8;
 struct Kernel {
   std::string_view shader;  // "linear/portable"
   std::array<std::uint32_t, kMaxConstants> constants{};
+  std::uint32_t subgroup = 0;  // the size that its subgroups must have, all of them full; 0: any
 
   auto operator<=>(const Kernel&) const = default;
 };
+
+// Whether this build has the shader: those of cooperative matrices need a newer compiler than the others.
+bool has_shader(std::string_view name);
 
 class Pipelines {
  public:

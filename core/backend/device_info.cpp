@@ -19,6 +19,11 @@ const char* feature_name(std::uint64_t bit) {
     case kCoopmatBf16: return "coopmat_bf16_16x16x16";
     case kSubgroupSizeControl: return "subgroup_size_control";
     case kBufferAddress: return "buffer_device_address";
+    case kCoopmatS8: return "coopmat_s8_16x16x32";
+    case kShaderF16: return "shader_f16";
+    case kShaderInt8: return "shader_int8";
+    case kShaderBf16: return "shader_bf16";
+    case kIntegerDot: return "integer_dot_product";
     default: return "unknown feature";
   }
 }

@@ -26,6 +26,11 @@ enum Feature : std::uint64_t {
   kCoopmatBf16 = 1ull << 25,
   kSubgroupSizeControl = 1ull << 26,
   kBufferAddress = 1ull << 27,
+  kCoopmatS8 = 1ull << 28,  // 16x16x32, s32 accumulator
+  kShaderF16 = 1ull << 29,  // arithmetic, not only storage
+  kShaderInt8 = 1ull << 30,
+  kShaderBf16 = 1ull << 31,
+  kIntegerDot = 1ull << 32,  // of four packed bytes, in hardware
 };
 const char* feature_name(std::uint64_t bit);
 
@@ -40,6 +45,7 @@ struct DeviceInfo {
   std::int64_t max_buffer_bytes = 0;    // largest single binding; 0 = no limit below memory_bytes
   std::int64_t local_memory_bytes = 0;  // shared memory / LDS per block; CPU: L2 per core
   std::string driver;
+  std::string matrices;       // shapes of cooperative matrices by types, for people; empty: none
   bool host_visible = false;  // Buffer::host() works: kernels may run on host pointers
 
   bool has(std::uint64_t bits) const { return (features & bits) == bits; }

@@ -92,6 +92,9 @@ void add_ragged(CaseList& list) {
     list.push_back(ragged({9, 4, 32, 400, DType::kF32, k}));
     list.push_back(ragged({6, 3, 9, 61, k, k}));
   }
+  // Sizes in sixteens, of types that f16 holds: rows on cooperative matrices.
+  list.push_back(ragged({21, 40, 48, 300, DType::kF16, DType::kF16}));
+  list.push_back(ragged({70, 64, 128, 290, DType::kF16, DType::kE4M3}));
   list.push_back(ragged({50, 8, 16, 900, DType::kF32, DType::kF32}));
   Case bare = ragged({6, 4, 8, 60, DType::kF32, DType::kE4M3});
   bare.name = "ragged_no_ks_no_scales";

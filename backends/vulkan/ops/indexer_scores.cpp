@@ -1,7 +1,8 @@
-// Vulkan row of indexer_scores: shaders/indexer_scores/portable.comp, a work group per token and 64 keys.
+// Vulkan rows of indexer_scores: prefill_coopmat.comp, on cooperative matrices, a work group per 256 keys and
+// several tokens; portable.comp, a work group per token and 64 keys.
 #include "core/ops/indexer_scores/indexer_scores.h"
 
-#include "backends/vulkan/index_scores.h"
+#include "backends/vulkan/index_scores_coopmat.h"
 
 namespace tamis::vulkan {
 namespace {
@@ -12,15 +13,27 @@ Reason accepts(const DeviceInfo& device, const OpCall& call) {
   return accept_index_scores(device, call.as<IndexerScoresParams>().max_keys);
 }
 
-Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
-  VulkanQueue& recorder = as_vulkan(queue);
-  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+// Ragged key rows are a cache whose slots they are.
+IndexFormat format_of(const OpCall& call) {
+  const auto& params = call.as<IndexerScoresParams>();
+  return params.paged ? params.format : IndexFormat::kExact;
+}
+
+MatrixScores matrix_scores(const OpCall& call) {
+  const auto& params = call.as<IndexerScoresParams>();
+  return {call[kQ], call[kKeys], format_of(call), params.paged};
+}
+
+Reason accepts_matrices(const DeviceInfo& device, const OpCall& call) {
+  if (Reason width = accepts(device, call); !width.accepted()) return width;
+  return accept_matrix_scores(device, matrix_scores(call));
+}
+
+IndexScores arguments(const OpCall& call) {
   const auto& params = call.as<IndexerScoresParams>();
   const Tensor &q = call[kQ], &keys = call[kKeys], &scores = call[kScores];
-  // Ragged key rows are a cache whose slots they are.
-  const IndexFormat format = params.paged ? params.format : IndexFormat::kExact;
   IndexScores args = index_scores({q, call[kWeights], call[kQScale]}, params.scale);
-  args.keys = index_cache_of(keys, format, params.page_size, q.desc.dim(2));
+  args.keys = index_cache_of(keys, format_of(call), params.page_size, q.desc.dim(2));
   args.table = page_table_of(call[kPageTable], params.page_size);
   args.key_scale = address(call[kKeyScale]);
   args.sequence = address(call[kSeqOfToken]);
@@ -30,11 +43,33 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   args.scores_stride = row_stride(scores);
   args.max_keys = args.keys_count = static_cast<std::uint32_t>(params.max_keys);
   args.tokens = dim(q, 0);
-  return dispatch_index_scores(
-      recorder, index_scores_kernel(type_of(q), index_type(keys, format), params.paged, args.heads), args);
+  return args;
 }
 
-constexpr KernelRow kRows[] = {{.name = "vulkan.indexer_scores.portable",
+Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  const IndexScores args = arguments(call);
+  const std::uint32_t key_type = index_type(call[kKeys], format_of(call));
+  const bool paged = call.as<IndexerScoresParams>().paged;
+  return dispatch_index_scores(recorder, index_scores_kernel(type_of(call[kQ]), key_type, paged, args.heads),
+                               args);
+}
+
+Status launch_matrices(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  return dispatch_matrix_scores(recorder, matrix_scores(call), arguments(call));
+}
+
+constexpr KernelRow kRows[] = {{.name = "vulkan.indexer_scores.prefill_coopmat",
+                                .op = "indexer_scores",
+                                .families = "coopmat",
+                                .needs = kNeedsMatrices,
+                                .numerics = {.invariance = Invariance::kBatch},
+                                .accepts = accepts_matrices,
+                                .launch = launch_matrices},
+                               {.name = "vulkan.indexer_scores.portable",
                                 .op = "indexer_scores",
                                 .families = "portable",
                                 .needs = kNeeds,
