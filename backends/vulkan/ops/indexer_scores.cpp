@@ -25,8 +25,8 @@ MatrixScores matrix_scores(const OpCall& call) {
 }
 
 Reason accepts_matrices(const DeviceInfo& device, const OpCall& call) {
-  if (Reason width = accepts(device, call); !width.accepted()) return width;
-  return accept_matrix_scores(device, matrix_scores(call));
+  Reason width = accept_width("max_keys", call.as<IndexerScoresParams>().max_keys);
+  return width.accepted() ? accept_matrix_scores(device, matrix_scores(call)) : width;
 }
 
 IndexScores arguments(const OpCall& call) {
