@@ -12,7 +12,7 @@ std::unique_ptr<Runner> open(const PolicyFlags& flags, const RunnerOptions& base
   setup.options.policy = flags;
   setup.options.cache_tokens = 1024;
   setup.options.max_sequences = 2;
-  return open_runner(setup);
+  return open_runner_on(setup.options.device, setup);
 }
 
 std::vector<std::int32_t> prompt(std::int64_t n) {
