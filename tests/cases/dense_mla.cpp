@@ -168,6 +168,18 @@ CaseList cases_dense_mla() {
                             {.format = packed, .q = DType::kBF16, .out = DType::kBF16}));
   list.push_back(dense_case("model", model, causal(1, 126, 3),
                             {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16}));
+  // Several parts of keys, some of them empty, and more heads than a narrow tile holds.
+  const Shape wide{20, 512, 64, 48, 23};
+  const std::vector<Token> parts = {{0, 1104}, {1, 513}, {3, 0}, {2, 512},
+                                    {-1, 7},   {2, 1},   {4, 9}, {1, 2000}};
+  for (bool absent : {false, true}) {
+    Options o{.format = packed, .q = DType::kBF16, .out = DType::kBF16, .absent_pages = absent};
+    const char* name = absent ? "parts_absent_pages" : "parts";
+    list.push_back(dense_case(name, wide, parts, o));
+    o.format = plain;
+    o.cache = DType::kBF16;
+    list.push_back(dense_case(name, wide, parts, o));
+  }
   add_perf(list);
   return list;
 }
