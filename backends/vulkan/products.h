@@ -2,6 +2,7 @@
 // them, and activations rounded to e4m3.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "backends/vulkan/sheet.h"
@@ -70,5 +71,40 @@ inline constexpr std::int64_t kTileOutputs = 32;
 inline std::int64_t tile_tokens(std::int64_t tokens) { return tokens <= 8 ? 8 : tokens <= 32 ? 32 : 64; }
 
 inline std::int64_t tiles_of(std::int64_t count, std::int64_t tile) { return (count + tile - 1) / tile; }
+
+// What a product's rows are made of. Launches differ by the weights' form and by kernel.
+struct ProductRows {
+  const char* op;
+  const char* names[3];  // in the order of product_rows()
+  decltype(KernelRow::accepts) accepts_packed_decode, accepts_packed, accepts_stored;
+  decltype(KernelRow::prefers) prefers_decode;
+  decltype(KernelRow::workspace) workspace_decode, workspace;
+  decltype(KernelRow::launch) launch_packed_decode, launch_packed, launch_stored;
+};
+
+// Packed FP8 weights first, and of them the kernel for few tokens first. Only that one is not
+// batch-invariant: whether it runs depends on the batch, and its sums have another order.
+constexpr std::array<KernelRow, 3> product_rows(const ProductRows& p) {
+  KernelRow stored{.name = p.names[2], .op = p.op, .families = "portable", .needs = kNeeds};
+  stored.numerics.invariance = Invariance::kBatch;
+  stored.accepts = p.accepts_stored;
+  stored.workspace = p.workspace;
+  stored.launch = p.launch_stored;
+  KernelRow packed = stored;
+  packed.name = p.names[1];
+  packed.families = "packed";
+  packed.accepts = p.accepts_packed;
+  packed.weight_layout = row_scales_layout;
+  packed.pack = pack_row_scales;
+  packed.launch = p.launch_packed;
+  KernelRow decode = packed;
+  decode.name = p.names[0];
+  decode.numerics.invariance = Invariance::kRun;
+  decode.accepts = p.accepts_packed_decode;
+  decode.prefers = p.prefers_decode;
+  decode.workspace = p.workspace_decode;
+  decode.launch = p.launch_packed_decode;
+  return {decode, packed, stored};
+}
 
 }  // namespace tamis::vulkan

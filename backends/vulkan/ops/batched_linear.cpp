@@ -111,36 +111,19 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return recorder.dispatch(kernel, arguments, groups_of(call, decode));
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = "vulkan.batched_linear.packed_decode",
-     .op = "batched_linear",
-     .families = "packed",
-     .needs = kNeeds,
-     .accepts = accepts_decode,
-     .prefers = prefers_few_tokens,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch<true>},
-    {.name = "vulkan.batched_linear.packed",
-     .op = "batched_linear",
-     .families = "packed",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch<false>},
-    {.name = "vulkan.batched_linear.portable",
-     .op = "batched_linear",
-     .families = "portable",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch<false>},
-};
+constexpr auto kRows =
+    product_rows({.op = "batched_linear",
+                  .names = {"vulkan.batched_linear.packed_decode", "vulkan.batched_linear.packed",
+                            "vulkan.batched_linear.portable"},
+                  .accepts_packed_decode = accepts_decode,
+                  .accepts_packed = accepts_packed,
+                  .accepts_stored = accepts_stored,
+                  .prefers_decode = prefers_few_tokens,
+                  .workspace_decode = workspace,
+                  .workspace = workspace,
+                  .launch_packed_decode = launch<true>,
+                  .launch_packed = launch<false>,
+                  .launch_stored = launch<false>});
 
 }  // namespace
 

@@ -149,36 +149,18 @@ Status launch_decode(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return {};
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = "vulkan.linear.packed_decode",
-     .op = "linear",
-     .families = "packed",
-     .needs = kNeeds,
-     .accepts = accepts_packed,
-     .prefers = prefers_few_tokens,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_decode},
-    {.name = "vulkan.linear.packed",
-     .op = "linear",
-     .families = "packed",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace,
-     .launch = launch_packed},
-    {.name = "vulkan.linear.portable",
-     .op = "linear",
-     .families = "portable",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace,
-     .launch = launch_portable},
-};
+constexpr auto kRows =
+    product_rows({.op = "linear",
+                  .names = {"vulkan.linear.packed_decode", "vulkan.linear.packed", "vulkan.linear.portable"},
+                  .accepts_packed_decode = accepts_packed,
+                  .accepts_packed = accepts_packed,
+                  .accepts_stored = accepts_stored,
+                  .prefers_decode = prefers_few_tokens,
+                  .workspace_decode = workspace,
+                  .workspace = workspace,
+                  .launch_packed_decode = launch_decode,
+                  .launch_packed = launch_packed,
+                  .launch_stored = launch_portable});
 
 }  // namespace
 

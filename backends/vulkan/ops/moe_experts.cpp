@@ -205,36 +205,18 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return Experts(recorder, call, address(scratch.workspace, scratch.workspace_offset), decode).run();
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = "vulkan.moe_experts.packed_decode",
-     .op = "moe_experts",
-     .families = "packed",
-     .needs = kNeeds,
-     .accepts = accepts_packed,
-     .prefers = prefers_few_tokens,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace<true>,
-     .launch = launch<true>},
-    {.name = "vulkan.moe_experts.packed",
-     .op = "moe_experts",
-     .families = "packed",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace<false>,
-     .launch = launch<false>},
-    {.name = "vulkan.moe_experts.portable",
-     .op = "moe_experts",
-     .families = "portable",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace<false>,
-     .launch = launch<false>},
-};
+constexpr auto kRows = product_rows({.op = "moe_experts",
+                                     .names = {"vulkan.moe_experts.packed_decode",
+                                               "vulkan.moe_experts.packed", "vulkan.moe_experts.portable"},
+                                     .accepts_packed_decode = accepts_packed,
+                                     .accepts_packed = accepts_packed,
+                                     .accepts_stored = accepts_stored,
+                                     .prefers_decode = prefers_few_tokens,
+                                     .workspace_decode = workspace<true>,
+                                     .workspace = workspace<false>,
+                                     .launch_packed_decode = launch<true>,
+                                     .launch_packed = launch<false>,
+                                     .launch_stored = launch<false>});
 
 }  // namespace
 

@@ -70,36 +70,19 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return multiply_tiles(recorder, product, call[kWeight]);
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = "vulkan.moe_grouped_gemm.packed_decode",
-     .op = "moe_grouped_gemm",
-     .families = "packed",
-     .needs = kNeeds,
-     .accepts = accepts_packed,
-     .prefers = prefers_few_rows,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace<true>,
-     .launch = launch<true>},
-    {.name = "vulkan.moe_grouped_gemm.packed",
-     .op = "moe_grouped_gemm",
-     .families = "packed",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_packed,
-     .weight_layout = row_scales_layout,
-     .pack = pack_row_scales,
-     .workspace = workspace<false>,
-     .launch = launch<false>},
-    {.name = "vulkan.moe_grouped_gemm.portable",
-     .op = "moe_grouped_gemm",
-     .families = "portable",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored,
-     .workspace = workspace<false>,
-     .launch = launch<false>},
-};
+constexpr auto kRows =
+    product_rows({.op = "moe_grouped_gemm",
+                  .names = {"vulkan.moe_grouped_gemm.packed_decode", "vulkan.moe_grouped_gemm.packed",
+                            "vulkan.moe_grouped_gemm.portable"},
+                  .accepts_packed_decode = accepts_packed,
+                  .accepts_packed = accepts_packed,
+                  .accepts_stored = accepts_stored,
+                  .prefers_decode = prefers_few_rows,
+                  .workspace_decode = workspace<true>,
+                  .workspace = workspace<false>,
+                  .launch_packed_decode = launch<true>,
+                  .launch_packed = launch<false>,
+                  .launch_stored = launch<false>});
 
 }  // namespace
 
