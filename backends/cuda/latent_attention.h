@@ -3,6 +3,8 @@
 // in its workspace first.
 #pragma once
 
+#include <array>
+
 #include "backends/cuda/tensor_args.h"
 #include "core/ops/ops.h"
 #include "kernels_cuda/sparse_mla/launch.h"
@@ -109,6 +111,31 @@ constexpr KernelRow row(const char* name, Features needs,
           .prefers = prefers,
           .workspace = workspace<kOp, kKernels, kFormat, kSplits>,
           .launch = launch<kOp, kKernels, kFormat, kSplits>};
+}
+
+// A table of both ops: per cache format, blocks of 16 heads where there are few, then the largest tile of 64
+// that the device holds; "split" rows divide a token's keys as the device has room for, "invariant" ones
+// always alike. `names` in that order.
+template <const LatentOp& op>
+constexpr std::array<KernelRow, 16> latent_rows(const std::array<const char*, 16>& names) {
+  return {
+      row<op, k16, kBf16, Splits::kFill>(names[0], kSm80, prefers_few_heads<op, kBf16>),
+      row<op, k64Wgmma, kBf16, Splits::kFill>(names[1], kSm90Only),
+      row<op, k64, kBf16, Splits::kFill>(names[2], kSm80),
+      row<op, k64Small, kBf16, Splits::kFill>(names[3], kSm80),
+      row<op, k16, kFp8, Splits::kFill>(names[4], kSm80, prefers_few_heads<op, kFp8>),
+      row<op, k64Wgmma, kFp8, Splits::kFill>(names[5], kSm90Only),
+      row<op, k64, kFp8, Splits::kFill>(names[6], kSm80),
+      row<op, k64Small, kFp8, Splits::kFill>(names[7], kSm80),
+      row<op, k16, kBf16, Splits::kFixed>(names[8], kSm80, prefers_few_heads<op, kBf16>),
+      row<op, k64Wgmma, kBf16, Splits::kFixed>(names[9], kSm90Only),
+      row<op, k64, kBf16, Splits::kFixed>(names[10], kSm80),
+      row<op, k64Small, kBf16, Splits::kFixed>(names[11], kSm80),
+      row<op, k16, kFp8, Splits::kFixed>(names[12], kSm80, prefers_few_heads<op, kFp8>),
+      row<op, k64Wgmma, kFp8, Splits::kFixed>(names[13], kSm90Only),
+      row<op, k64, kFp8, Splits::kFixed>(names[14], kSm80),
+      row<op, k64Small, kFp8, Splits::kFixed>(names[15], kSm80),
+  };
 }
 
 }  // namespace latent

@@ -58,29 +58,15 @@ constexpr LatentOp kDense{.name = "dense_mla",
                           .call = operands,
                           .make_slots = make_slots};
 
-// "split" rows divide a token's keys as the device has room for, "invariant" ones always alike.
-constexpr KernelRow kRows[] = {
-    row<kDense, k16, kBf16, Splits::kFill>("cuda.dense_mla.split_mma_sm80_h16_bf16", kSm80,
-                                           prefers_few_heads<kDense, kBf16>),
-    row<kDense, k64Wgmma, kBf16, Splits::kFill>("cuda.dense_mla.split_wgmma_sm90_h64_bf16", kSm90Only),
-    row<kDense, k64, kBf16, Splits::kFill>("cuda.dense_mla.split_mma_sm90_h64_bf16", kSm80),
-    row<kDense, k64Small, kBf16, Splits::kFill>("cuda.dense_mla.split_mma_sm80_h64_bf16", kSm80),
-    row<kDense, k16, kFp8, Splits::kFill>("cuda.dense_mla.split_mma_sm80_h16_fp8", kSm80,
-                                          prefers_few_heads<kDense, kFp8>),
-    row<kDense, k64Wgmma, kFp8, Splits::kFill>("cuda.dense_mla.split_wgmma_sm90_h64_fp8", kSm90Only),
-    row<kDense, k64, kFp8, Splits::kFill>("cuda.dense_mla.split_mma_sm90_h64_fp8", kSm80),
-    row<kDense, k64Small, kFp8, Splits::kFill>("cuda.dense_mla.split_mma_sm80_h64_fp8", kSm80),
-    row<kDense, k16, kBf16, Splits::kFixed>("cuda.dense_mla.invariant_mma_sm80_h16_bf16", kSm80,
-                                            prefers_few_heads<kDense, kBf16>),
-    row<kDense, k64Wgmma, kBf16, Splits::kFixed>("cuda.dense_mla.invariant_wgmma_sm90_h64_bf16", kSm90Only),
-    row<kDense, k64, kBf16, Splits::kFixed>("cuda.dense_mla.invariant_mma_sm90_h64_bf16", kSm80),
-    row<kDense, k64Small, kBf16, Splits::kFixed>("cuda.dense_mla.invariant_mma_sm80_h64_bf16", kSm80),
-    row<kDense, k16, kFp8, Splits::kFixed>("cuda.dense_mla.invariant_mma_sm80_h16_fp8", kSm80,
-                                           prefers_few_heads<kDense, kFp8>),
-    row<kDense, k64Wgmma, kFp8, Splits::kFixed>("cuda.dense_mla.invariant_wgmma_sm90_h64_fp8", kSm90Only),
-    row<kDense, k64, kFp8, Splits::kFixed>("cuda.dense_mla.invariant_mma_sm90_h64_fp8", kSm80),
-    row<kDense, k64Small, kFp8, Splits::kFixed>("cuda.dense_mla.invariant_mma_sm80_h64_fp8", kSm80),
-};
+constexpr auto kRows = latent_rows<kDense>(
+    {"cuda.dense_mla.split_mma_sm80_h16_bf16", "cuda.dense_mla.split_wgmma_sm90_h64_bf16",
+     "cuda.dense_mla.split_mma_sm90_h64_bf16", "cuda.dense_mla.split_mma_sm80_h64_bf16",
+     "cuda.dense_mla.split_mma_sm80_h16_fp8", "cuda.dense_mla.split_wgmma_sm90_h64_fp8",
+     "cuda.dense_mla.split_mma_sm90_h64_fp8", "cuda.dense_mla.split_mma_sm80_h64_fp8",
+     "cuda.dense_mla.invariant_mma_sm80_h16_bf16", "cuda.dense_mla.invariant_wgmma_sm90_h64_bf16",
+     "cuda.dense_mla.invariant_mma_sm90_h64_bf16", "cuda.dense_mla.invariant_mma_sm80_h64_bf16",
+     "cuda.dense_mla.invariant_mma_sm80_h16_fp8", "cuda.dense_mla.invariant_wgmma_sm90_h64_fp8",
+     "cuda.dense_mla.invariant_mma_sm90_h64_fp8", "cuda.dense_mla.invariant_mma_sm80_h64_fp8"});
 
 }  // namespace
 

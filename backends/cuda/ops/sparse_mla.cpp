@@ -36,29 +36,15 @@ constexpr LatentOp kSparse{.name = "sparse_mla",
                            .call = operands,
                            .make_slots = nullptr};
 
-// "split" rows divide a token's keys as the device has room for, "invariant" ones always alike.
-constexpr KernelRow kRows[] = {
-    row<kSparse, k16, kBf16, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h16_bf16", kSm80,
-                                            prefers_few_heads<kSparse, kBf16>),
-    row<kSparse, k64Wgmma, kBf16, Splits::kFill>("cuda.sparse_mla.split_wgmma_sm90_h64_bf16", kSm90Only),
-    row<kSparse, k64, kBf16, Splits::kFill>("cuda.sparse_mla.split_mma_sm90_h64_bf16", kSm80),
-    row<kSparse, k64Small, kBf16, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h64_bf16", kSm80),
-    row<kSparse, k16, kFp8, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h16_fp8", kSm80,
-                                           prefers_few_heads<kSparse, kFp8>),
-    row<kSparse, k64Wgmma, kFp8, Splits::kFill>("cuda.sparse_mla.split_wgmma_sm90_h64_fp8", kSm90Only),
-    row<kSparse, k64, kFp8, Splits::kFill>("cuda.sparse_mla.split_mma_sm90_h64_fp8", kSm80),
-    row<kSparse, k64Small, kFp8, Splits::kFill>("cuda.sparse_mla.split_mma_sm80_h64_fp8", kSm80),
-    row<kSparse, k16, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h16_bf16", kSm80,
-                                             prefers_few_heads<kSparse, kBf16>),
-    row<kSparse, k64Wgmma, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_wgmma_sm90_h64_bf16", kSm90Only),
-    row<kSparse, k64, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm90_h64_bf16", kSm80),
-    row<kSparse, k64Small, kBf16, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h64_bf16", kSm80),
-    row<kSparse, k16, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h16_fp8", kSm80,
-                                            prefers_few_heads<kSparse, kFp8>),
-    row<kSparse, k64Wgmma, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_wgmma_sm90_h64_fp8", kSm90Only),
-    row<kSparse, k64, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm90_h64_fp8", kSm80),
-    row<kSparse, k64Small, kFp8, Splits::kFixed>("cuda.sparse_mla.invariant_mma_sm80_h64_fp8", kSm80),
-};
+constexpr auto kRows = latent_rows<kSparse>(
+    {"cuda.sparse_mla.split_mma_sm80_h16_bf16", "cuda.sparse_mla.split_wgmma_sm90_h64_bf16",
+     "cuda.sparse_mla.split_mma_sm90_h64_bf16", "cuda.sparse_mla.split_mma_sm80_h64_bf16",
+     "cuda.sparse_mla.split_mma_sm80_h16_fp8", "cuda.sparse_mla.split_wgmma_sm90_h64_fp8",
+     "cuda.sparse_mla.split_mma_sm90_h64_fp8", "cuda.sparse_mla.split_mma_sm80_h64_fp8",
+     "cuda.sparse_mla.invariant_mma_sm80_h16_bf16", "cuda.sparse_mla.invariant_wgmma_sm90_h64_bf16",
+     "cuda.sparse_mla.invariant_mma_sm90_h64_bf16", "cuda.sparse_mla.invariant_mma_sm80_h64_bf16",
+     "cuda.sparse_mla.invariant_mma_sm80_h16_fp8", "cuda.sparse_mla.invariant_wgmma_sm90_h64_fp8",
+     "cuda.sparse_mla.invariant_mma_sm90_h64_fp8", "cuda.sparse_mla.invariant_mma_sm80_h64_fp8"});
 
 }  // namespace
 
