@@ -83,4 +83,17 @@ void use_parts(const Scratch& scratch, const TensorDesc& q, LatentAttention& arg
 Status dispatch_latent(VulkanQueue& recorder, std::string_view shader, const LatentOperands& in,
                        KvFormat format, const LatentAttention& args);
 
+// What a row that splits keys is made of; `most_keys` gives the most keys of a token.
+template <std::int64_t (*most_keys)(const OpCall&)>
+std::int64_t split_workspace(const DeviceInfo&, const OpCall& call) {
+  return latent_workspace(call[0].desc, most_keys(call));  // of q_latent
+}
+
+template <std::int64_t (*most_keys)(const OpCall&)>
+Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
+  return split_workspace<most_keys>(device, call) > 0
+             ? accept()
+             : reason::slower("enough work groups without splitting keys");
+}
+
 }  // namespace tamis::vulkan

@@ -15,14 +15,8 @@ LatentOperands operands(const OpCall& call) {
 
 Reason accepts(const DeviceInfo& device, const OpCall& call) { return accept_latent(device, operands(call)); }
 
-std::int64_t split_workspace(const DeviceInfo&, const OpCall& call) {
-  const std::int64_t most_keys = call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;
-  return latent_workspace(call[kQLatent].desc, most_keys);
-}
-
-Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
-  return split_workspace(device, call) > 0 ? accept()
-                                           : reason::slower("enough work groups without splitting keys");
+std::int64_t most_keys(const OpCall& call) {
+  return call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;
 }
 
 LatentAttention arguments_of(const OpCall& call) {
@@ -50,8 +44,8 @@ constexpr KernelRow kRows[] = {
      .families = "portable",
      .needs = kNeeds,
      .accepts = accepts,
-     .prefers = prefers_split,
-     .workspace = split_workspace,
+     .prefers = prefers_split<&most_keys>,
+     .workspace = split_workspace<&most_keys>,
      .launch = launch},
     {.name = "vulkan.dense_mla.portable",
      .op = "dense_mla",

@@ -15,14 +15,7 @@ LatentOperands operands(const OpCall& call) {
 
 Reason accepts(const DeviceInfo& device, const OpCall& call) { return accept_latent(device, operands(call)); }
 
-std::int64_t split_workspace(const DeviceInfo&, const OpCall& call) {
-  return latent_workspace(call[kQLatent].desc, call[kSlots].desc.dim(1));
-}
-
-Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
-  return split_workspace(device, call) > 0 ? accept()
-                                           : reason::slower("enough work groups without splitting keys");
-}
+std::int64_t most_keys(const OpCall& call) { return call[kSlots].desc.dim(1); }
 
 LatentAttention arguments_of(const OpCall& call) {
   const auto& params = call.as<SparseMlaParams>();
@@ -52,8 +45,8 @@ constexpr KernelRow kRows[] = {
      .families = "portable",
      .needs = kNeeds,
      .accepts = accepts,
-     .prefers = prefers_split,
-     .workspace = split_workspace,
+     .prefers = prefers_split<&most_keys>,
+     .workspace = split_workspace<&most_keys>,
      .launch = launch},
     {.name = "vulkan.sparse_mla.portable",
      .op = "sparse_mla",
