@@ -14,6 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// As generation runs its steps.
+constexpr StepOptions kOnlyTokens{.logits = false};
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -118,8 +121,8 @@ class ModelRun {
     if (static_cast<std::int64_t>(items.size()) > step_tokens()) return {};
     Trace trace;
     runner_.set_trace(&trace);
-    const StepKey key = runner_.key_for(items, {});
-    const Status status = runner_.step(items).status();
+    const StepKey key = runner_.key_for(items, kOnlyTokens);
+    const Status status = runner_.step(items, kOnlyTokens).status();
     runner_.set_trace(nullptr);
     TAMIS_RETURN_IF_ERROR(status);
     row.shares = shares_of(trace);
@@ -209,7 +212,7 @@ class ModelRun {
         }
         items.push_back(std::move(item));
       }
-      TAMIS_RETURN_IF_ERROR(runner_.step(items).status());
+      TAMIS_RETURN_IF_ERROR(runner_.step(items, kOnlyTokens).status());
       first_token_us.insert(first_token_us.end(), finished, seconds_since(start) * 1e6);
     }
     return seconds_since(start);
@@ -219,7 +222,7 @@ class ModelRun {
     std::vector<StepItem> items = next_items(1);
     const auto start = Clock::now();
     for (std::int64_t i = 0; i < test.generate; ++i) {
-      TAMIS_ASSIGN_OR_RETURN(const StepResult result, runner_.step(items));
+      TAMIS_ASSIGN_OR_RETURN(const StepResult result, runner_.step(items, kOnlyTokens));
       for (std::size_t s = 0; s < items.size(); ++s) items[s].tokens = {result.tokens[s]};
     }
     return seconds_since(start);

@@ -93,7 +93,7 @@ Result<std::int32_t> Session::step(std::vector<std::int32_t> tokens, const Gener
   if (draw) item.sample = request.sampling;
   if (draw && request.sampling.has_penalties()) item.history = history_;
   item.tokens = std::move(tokens);
-  TAMIS_ASSIGN_OR_RETURN(const StepResult result, runner_.step({item}));
+  TAMIS_ASSIGN_OR_RETURN(const StepResult result, runner_.step({item}, {.logits = false}));
   cached_.insert(cached_.end(), item.tokens.begin(), item.tokens.end());
   return draw ? result.tokens[0] : -1;
 }

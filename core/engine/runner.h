@@ -78,6 +78,9 @@ struct StepOptions {
   // The layers alone, on what lies in the inputs kStreamIn and kDeltaIn; items want no logits.
   bool layers_only = false;
   bool index_scores = false;  // needs all_hidden
+  // Copies logits to the host: half a megabyte a row for the published models. Without it they stay on the
+  // device, and only what is drawn from them comes back.
+  bool logits = true;
   // Padding tokens added to the batch: tests prove that they change nothing.
   std::int64_t extra_padding = 0;
 };
@@ -90,7 +93,7 @@ struct StepShape {
 
 struct StepResult {
   std::int64_t n_out = 0;
-  std::vector<float> logits;                   // [n_out, V], in order of items and tokens
+  std::vector<float> logits;                   // [n_out, V], in order of items and tokens; if asked for
   std::vector<std::int32_t> tokens;            // [n_out] if any item samples
   std::vector<float> logprobs;                 // [n_out]
   std::vector<float> hidden;                   // [real tokens, H] after the final norm, if kept
@@ -172,7 +175,8 @@ class Runner {
   Status fill_inputs(const std::vector<StepItem>& items, const StepKey& key);
   Status fill_sampling(const std::vector<StepItem>& items, const StepKey& key);
   Status fill_draft_hidden(const std::vector<StepItem>& items);
-  Result<StepResult> collect(const std::vector<StepItem>& items, const StepKey& key, Plan& plan);
+  Result<StepResult> collect(const std::vector<StepItem>& items, const StepOptions& options,
+                             const StepKey& key, Plan& plan);
   Status collect_hidden(const StepKey& key, Plan& plan, std::int64_t rows, StepResult& result);
   Status collect_index_scores(const Plan& plan, std::int64_t layer, std::int64_t rows, StepResult& result);
   Status add_input(const char* name, std::int64_t bytes);

@@ -52,7 +52,8 @@ Status Runner::add_input(const char* name, std::int64_t bytes) {
 Status Runner::make_inputs() {
   namespace in = step_input;
   const std::int64_t tokens = bucket(options_.max_batch_tokens), seqs = bucket(options_.max_sequences);
-  const std::int64_t max_pages = kv_bucket(cache_->n_pages() * kPageSize) / kPageSize;
+  const std::int64_t longest = std::min(cache_->n_pages() * kPageSize, config_.max_positions);
+  const std::int64_t max_pages = kv_bucket(longest) / kPageSize;
   for (const char* name : {in::kTokenIds, in::kPositions, in::kSeqOfToken, in::kWriteSlot, in::kVisible,
                            in::kOutRows, in::kTemperature, in::kTopK, in::kTopP, in::kMinP, in::kRepetition,
                            in::kPresence, in::kFrequency, in::kPosition}) {
@@ -359,10 +360,11 @@ Status Runner::collect_hidden(const StepKey& key, Plan& plan, std::int64_t rows,
   return {};
 }
 
-Result<StepResult> Runner::collect(const std::vector<StepItem>& items, const StepKey& key, Plan& plan) {
+Result<StepResult> Runner::collect(const std::vector<StepItem>& items, const StepOptions& options,
+                                   const StepKey& key, Plan& plan) {
   StepResult result;
   result.n_out = count_logits(items);
-  if (result.n_out > 0) {
+  if (result.n_out > 0 && options.logits) {
     TAMIS_ASSIGN_OR_RETURN(result.logits, download_floats(plan, step_output::kLogits, result.n_out));
   }
   if (key.sample) {
@@ -390,7 +392,7 @@ Result<StepResult> Runner::run_step(const std::vector<StepItem>& items, const St
   TAMIS_ASSIGN_OR_RETURN(Plan * step_plan, plan(key));
   TAMIS_RETURN_IF_ERROR(checked_ ? step_plan->run_checked(*queue_, *host_queue_)
                                  : step_plan->run(*queue_, *host_queue_, trace_));
-  return collect(items, key, *step_plan);
+  return collect(items, options, key, *step_plan);
 }
 
 Result<StepResult> Runner::step(const std::vector<StepItem>& items, const StepOptions& options) {

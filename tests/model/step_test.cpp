@@ -131,6 +131,23 @@ TEST_P(Step, TruncateAndContinueEqualsFresh) {
   EXPECT_EQ(max_difference(result.logits, expected.logits), 0);
 }
 
+TEST_P(Step, DrawsTheSameWithoutCopyingLogits) {
+  const std::unique_ptr<Runner> runner = open(Invariance::kBatch);
+  const auto draw = [&](bool logits) {
+    StepItem item;
+    item.sequence = sequence_of(*runner, 0, 30);
+    item.tokens = tokens(0, 30, 3);
+    item.sample = SamplingConfig{.temperature = 1.5f, .top_p = 0.9f, .seed = 7};
+    return must(runner->step({item}, {.logits = logits}));
+  };
+  const StepResult copied = draw(true), kept = draw(false);
+  EXPECT_EQ(copied.logits.size(), static_cast<std::size_t>(runner->config().vocab_size));
+  EXPECT_TRUE(kept.logits.empty());
+  EXPECT_EQ(kept.n_out, 1);
+  EXPECT_EQ(kept.tokens, copied.tokens);
+  EXPECT_EQ(kept.logprobs, copied.logprobs);
+}
+
 TEST_P(Step, FailuresLeaveSequencesAsTheyWere) {
   const std::unique_ptr<Runner> runner = open(Invariance::kBatch, 256);
   const std::unique_ptr<Runner> untouched = open(Invariance::kBatch, 256);
