@@ -48,15 +48,20 @@ step() {
   echo "   $(((SECONDS - from) / 60)) min $(((SECONDS - from) % 60)) s"
 }
 
-# sanitized TOOL ARGUMENT…: parity under a tool of compute-sanitizer. Errors of CUDA calls are left out: tamis asks for
-# things that a driver may lack, and reports itself what it needs. A hazard or a bad access changes the exit code.
+# sanitized TOOL ARGUMENT…: parity under a tool of compute-sanitizer, a process per op, eight at a time: the tools leave
+# most of a GPU idle. Errors of CUDA calls are left out: tamis asks for things that a driver may lack, and reports itself
+# what it needs. A hazard or a bad access changes the exit code; xargs then ends with 123.
 sanitized() {
   local tool=$1
   shift
   local flags=(--tool "$tool" --report-api-errors no --print-limit 20 --error-exitcode 9)
   [[ $tool != initcheck ]] || flags+=(--check-api-memory-access no)
-  step "$tool" "$sanitizer" "${flags[@]}" "$build/bin/tamis_parity" --device "$device" --expected none "$@"
+  # shellcheck disable=SC2016
+  step "$tool" xargs -P 8 -I OP bash -c 'out=$("$@" 2>&1); status=$?; echo "$out"; exit $status' _ \
+    "$sanitizer" "${flags[@]}" "$build/bin/tamis_parity" --device "$device" --expected none "$@" --op OP < <(list_ops)
 }
+
+list_ops() { find core/ops -mindepth 2 -name '*_oracle.cpp' -printf '%h\n' | xargs -n 1 basename; }
 
 check() {
   step "parity" "$build/bin/tamis_parity" --device "$device" --verbose --repeat 20
@@ -67,8 +72,8 @@ check() {
   step "speed" "$build/bin/tamis" bench op --device "$device" -o md
 }
 
-# Small cases: a tool slows a kernel down up to a thousandfold (on an H100: half a minute each for the first two, many for
-# racecheck). initcheck sees nothing of memory that the harness fills, and takes cuBLASLt's results for unwritten.
+# Small cases: a tool slows a kernel down up to a thousandfold. initcheck sees nothing of memory that the harness fills,
+# and takes cuBLASLt's results for unwritten.
 check_sanitized() {
   sanitized memcheck --max-elements 200000
   sanitized initcheck --max-elements 30000 --no-poison
