@@ -25,6 +25,12 @@ std::string operands_text(const OpDef& op) {
   return text;
 }
 
+std::string tolerance_text(const Tolerance& tolerance) {
+  if (tolerance.bf16 == 0) return fmt::format("{}", tolerance.f32);
+  return fmt::format("{}; of a bf16 output {:.3g} and {:.3g} of its norm", tolerance.f32, tolerance.bf16,
+                     tolerance.bf16_norm);
+}
+
 }  // namespace
 
 Result<std::string> contract_text(const std::string& path, const std::string& header) {
@@ -50,8 +56,9 @@ std::string contracts_document(const std::vector<Contract>& contracts) {
     const OpDef* op = find_op(contract.op.c_str());
     text += fmt::format("\n## {}\n\n```text\n{}```\n", contract.op, contract.text);
     if (op == nullptr) continue;
-    text += fmt::format("\nOperands: {}.\nTolerance: {}.{}\n", operands_text(*op), op->tolerance.f32,
-                        op->decompose != nullptr ? " Composite: has a decomposition into plain ops." : "");
+    text +=
+        fmt::format("\nOperands: {}.\nTolerance: {}.{}\n", operands_text(*op), tolerance_text(op->tolerance),
+                    op->decompose != nullptr ? " Composite: has a decomposition into plain ops." : "");
   }
   return text;
 }

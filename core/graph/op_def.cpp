@@ -1,7 +1,9 @@
 #include "core/graph/op_def.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 
 namespace tamis {
 
@@ -23,11 +25,16 @@ const std::array kAllOps{
 
 double allowed_error(const Tolerance& tolerance, DType dtype) {
   switch (dtype) {
-    case DType::kBF16: return tolerance.f32 + 0x1p-8;
+    case DType::kBF16: return std::max(tolerance.f32 + 0x1p-8, tolerance.bf16);
     case DType::kF16: return tolerance.f32 + 0x1p-10;
     case DType::kE4M3: return tolerance.f32 + 0x1p-3;
     default: return tolerance.f32;
   }
+}
+
+double allowed_norm(const Tolerance& tolerance, DType dtype) {
+  return dtype == DType::kBF16 && tolerance.bf16 > 0 ? tolerance.bf16_norm
+                                                     : std::numeric_limits<double>::infinity();
 }
 
 Status shape_error(const char* op, const char* operand, const std::string& expected,

@@ -34,8 +34,19 @@ struct OperandDef {
 // output dtype (bf16 2^-8, f16 2^-10) is added by allowed_error(); integer outputs are always exact.
 struct Tolerance {
   double f32 = 1e-6;
+  // Of ops that may round factors to bf16 on the way to a bf16 output. 0: they may not.
+  double bf16 = 0;
+  // With bf16, also of the whole output: |found - expected| / |expected|, Euclidean.
+  double bf16_norm = 0;
 };
 double allowed_error(const Tolerance& tolerance, DType dtype);
+// Infinite where only elements count.
+double allowed_norm(const Tolerance& tolerance, DType dtype);
+
+// Attention whose weights (of the softmax) may be rounded to bf16 before they are multiplied, as FlashMLA and
+// FlashAttention do. The bounds are those of FlashMLA's tests (tests/test_flash_mla_sparse_decoding.py): an
+// element 2.01/128, all of them a cosine distance of 5e-6, which is half the square of this norm.
+inline constexpr Tolerance kAttentionTolerance{.f32 = 1e-5, .bf16 = 2.01 / 128, .bf16_norm = 3.16e-3};
 
 // The output of a decomposition: nodes appended to `graph` that compute `call` on the given values. `values`
 // has one entry per operand; the decomposition fills the entries of out and state operands. -1 marks an

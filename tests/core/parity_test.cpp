@@ -11,6 +11,9 @@
 
 #include "core/backend/registry.h"
 #include "core/checkpoint/safetensors_writer.h"
+#include "core/numeric/float16.h"
+#include "core/ops/linear/linear.h"
+#include "core/ops/sparse_mla/sparse_mla.h"
 #include "tests/harness/must.h"
 #include "tests/parity/expected.h"
 #include "tests/parity/formats.h"
@@ -146,6 +149,27 @@ TEST(ParityErrors, AreRelativeAndNeverHideWhatIsNotFinite) {
   EXPECT_EQ(error({1, inf}, {1, 3e38f}).worst, inf);
   EXPECT_EQ(error({NAN, 1}, {0, 1}).at, 0);
   EXPECT_EQ(error({1e39, 1}, {INFINITY, 1}).worst, 0);  // rounds to infinity
+}
+
+// Attention may round its weights to bf16: single elements move more than their own rounding, all of them
+// together hardly.
+TEST(Parity, AttentionIsJudgedByElementAndByNorm) {
+  const auto judge = [](const OpDef& op, float off, float all_off) {
+    cases::OperandResult result{.desc = {DType::kBF16, {1, 1024}}};
+    for (int i = 0; i < 1024; ++i) {
+      result.expected.push_back(1);
+      const std::uint16_t code = numeric::float_to_bf16(1 + (i == 7 ? off : all_off));
+      const auto bytes = std::as_bytes(std::span(&code, 1));
+      result.actual.insert(result.actual.end(), bytes.begin(), bytes.end());
+    }
+    double worst = 0;
+    return harness::compare_operand(op, 0, result, &worst);
+  };
+  EXPECT_EQ(judge(op::sparse_mla, 0x1p-6f, 0), "");
+  EXPECT_NE(judge(op::linear, 0x1p-6f, 0), "");
+  EXPECT_NE(judge(op::sparse_mla, 0x1p-4f, 0), "");
+  EXPECT_EQ(judge(op::linear, 0, 0x1p-7f), "");
+  EXPECT_NE(judge(op::sparse_mla, 0, 0x1p-7f).find("error of all elements"), std::string::npos);
 }
 
 TEST(ParitySelections, DifferOnlyWithinABandAroundTheThreshold) {

@@ -77,9 +77,15 @@ std::string compare_operand(const OpDef& op, int operand, const OperandResult& r
     const FloatError error = operand_error(result);
     *worst = std::max(*worst, error.worst);
     const double allowed = allowed_error(op.tolerance, result.desc.dtype);
-    if (error.worst <= allowed) return {};
-    return fmt::format("{}[{}]: expected {}, found {} (error {:.3g}, allowed {:.3g})", name, error.at,
-                       error.expected, error.found, error.worst, allowed);
+    if (error.worst > allowed) {
+      return fmt::format("{}[{}]: expected {}, found {} (error {:.3g}, allowed {:.3g})", name, error.at,
+                         error.expected, error.found, error.worst, allowed);
+    }
+    const double norm = allowed_norm(op.tolerance, result.desc.dtype);
+    if (error.normalised <= norm) return {};
+    return fmt::format(
+        "{}: error of all elements {:.3g}, allowed {:.3g}; the worst is [{}]: expected {}, found {}", name,
+        error.normalised, norm, error.at, error.expected, error.found);
   }
   if (!result.expected_bytes.empty()) return compare_bytes(name, result);
   for (std::size_t i = 0; i < result.expected.size(); ++i) {

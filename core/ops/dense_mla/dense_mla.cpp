@@ -70,7 +70,7 @@ const OpDef op::dense_mla{
     .flops = flops,
     .bytes = bytes,
     .decompose = nullptr,
-    .tolerance = {.f32 = 1e-5},
+    .tolerance = kAttentionTolerance,
     .per_token =
         operand_bits({dense_mla_operand::kQLatent, dense_mla_operand::kQRope, dense_mla_operand::kSeqOfToken,
                       dense_mla_operand::kKe, dense_mla_operand::kOut, dense_mla_operand::kLse}),

@@ -59,7 +59,7 @@ const OpDef op::mha_prefill{
     .flops = flops,
     .bytes = operand_bytes,
     .decompose = nullptr,
-    .tolerance = {.f32 = 1e-5},
+    .tolerance = kAttentionTolerance,
     .per_token = operand_bits({mha_prefill_operand::kQNope, mha_prefill_operand::kQRope,
                                mha_prefill_operand::kSeqOfToken, mha_prefill_operand::kKe,
                                mha_prefill_operand::kOut, mha_prefill_operand::kLse}),

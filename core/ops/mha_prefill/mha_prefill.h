@@ -16,7 +16,8 @@
 // (q_nope · k_nope + q_rope · k_rope); out = sum of softmax(score) v. A token that sees no key gives out 0
 // and lse -inf.
 //
-// Numerics: fp32 scores, softmax, weights and sums; one rounding, to out. Rows at or past the largest ke of a
+// Numerics: fp32 scores, softmax, weights and sums; one rounding, to out. Only where out is
+// bf16 may the weights be rounded to bf16, too, after their sum is taken. Rows at or past the largest ke of a
 // sequence's tokens are never used; below it they must be finite, since tokens that share a tile multiply
 // what they do not see by 0. FLOPs 2 h (dn + R + dv) per visible key; flops() counts the keys of one causal
 // sequence, T (S - T) + T (T + 1) / 2. Source: DeepSeek-V3 inference/model.py (MLA, "naive"); FlashMLA

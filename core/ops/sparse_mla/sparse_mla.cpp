@@ -67,7 +67,7 @@ const OpDef op::sparse_mla{
     .flops = flops,
     .bytes = bytes,
     .decompose = nullptr,
-    .tolerance = {.f32 = 1e-5},
+    .tolerance = kAttentionTolerance,
     .per_token =
         operand_bits({sparse_mla_operand::kQLatent, sparse_mla_operand::kQRope, sparse_mla_operand::kSlots,
                       sparse_mla_operand::kLength, sparse_mla_operand::kOut, sparse_mla_operand::kLse,
