@@ -255,6 +255,22 @@ if backend_is_here cuda; then
       done
     done
   done
+  # Products of e4m3 by mma.sync, but for Ampere, which has none, and Hopper, which has better.
+  products='{(n["op"], n["row"].split(".")[-1]) for n in j["nodes"]
+             if n["op"] in ("indexer_topk", "moe_experts") or (n["op"] == "linear" and "e4m3" in n["shapes"])}'
+  for batch in decode:new=1,prefix=64000 $long; do
+    for device in sm89 sm100 sm103 sm120 sm121 rtx4090 rtx5090; do
+      json "$products == {('linear', 'mma_sm89_fp8'), ('indexer_topk', 'stream_mma_sm89_fp8'),
+                          ('moe_experts', 'mma_sm89_fp8')}" \
+        "$tamis" explain --json "${v32[@]}" --device $device --batch $batch
+    done
+    for device in sm80 sm86 rtx3090; do
+      json "$products == {('linear', 'mma_sm80'), ('indexer_topk', 'stream_mma_sm80_bf16'),
+                          ('moe_experts', 'mma_sm80')}" \
+        "$tamis" explain --json "${v32[@]}" --device $device --batch $batch
+    done
+  done
+  check 0 "^   \* cuda.linear.mma_sm89_fp8 +chosen" "$tamis" explain "${v32[@]}" --device sm90 --kernel linear=mma_sm89_fp8
   attention='{(n["row"].split(".")[-1], n["asked_family"], n["asked_family"] in n["families"].split())
               for n in j["nodes"] if n["op"] == "sparse_mla"}'
   for arch in sm100 sm103; do

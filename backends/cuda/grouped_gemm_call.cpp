@@ -1,5 +1,7 @@
 #include "backends/cuda/grouped_gemm_call.h"
 
+#include "backends/cuda/fp8_mma.h"
+
 namespace tamis::cuda {
 namespace {
 
@@ -37,7 +39,7 @@ Reason accept_experts(const GroupedCall& call) {
   return accept_tiles(call.w);
 }
 
-GroupedFp8Args fp8_product(const GroupedCall& call, const Fp8Planes& x) {
+GroupedFp8Args fp8_product(const GroupedCall& call, const Fp8Planes& x, bool dependent) {
   return {.w = weight_tiles(call.w),
           .x = x,
           .offsets = call.offsets,
@@ -46,11 +48,12 @@ GroupedFp8Args fp8_product(const GroupedCall& call, const Fp8Planes& x) {
           .y = matrix(call.y),
           .product = {},
           .pow2 = call.pow2(),
-          .dependent = true};
+          .dependent = dependent};
 }
 
-// Quantises x into the workspace and describes the product.
-Result<GroupedFp8Args> quantize_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch) {
+// Quantises x into the workspace and describes the product. `dependent`: Hopper only.
+Result<GroupedFp8Args> quantize_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch,
+                                    bool dependent) {
   const QuantizedParts parts = plane_parts(call);
   const Fp8Planes planes{workspace_part<std::uint8_t>(scratch, parts.codes),
                          workspace_part<float>(scratch, parts.scales), fp8_plane_capacity(call.rows())};
@@ -61,11 +64,11 @@ Result<GroupedFp8Args> quantize_fp8(CudaQueue& queue, const GroupedCall& call, c
                                   .topk = 1,
                                   .planes = planes,
                                   .pow2 = call.pow2(),
-                                  .dependent = true,
+                                  .dependent = dependent,
                                   .early = call.offsets == nullptr,
                                   .used = call.used};
   TAMIS_RETURN_IF_ERROR(queue.launched(quantize_rows(quantize, queue.stream())));
-  return fp8_product(call, planes);
+  return fp8_product(call, planes, dependent);
 }
 
 }  // namespace
@@ -84,8 +87,19 @@ Reason accept_grouped_fp8(const GroupedCall& call) {
 std::int64_t grouped_fp8_workspace(const GroupedCall& call) { return plane_parts(call).bytes; }
 
 Status launch_grouped_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch) {
-  TAMIS_ASSIGN_OR_RETURN(const GroupedFp8Args args, quantize_fp8(queue, call, scratch));
+  TAMIS_ASSIGN_OR_RETURN(const GroupedFp8Args args, quantize_fp8(queue, call, scratch, true));
   return queue.launched(grouped_fp8_sm90(args, queue.stream()));
+}
+
+Reason accept_grouped_fp8_mma(const DeviceInfo& device, const GroupedCall& call) {
+  if (Reason why = accept_fp8_mma(device); !why.accepted()) return why;
+  if (call.columns() == 0) return reject("K is 0");
+  return accept_grouped_fp8(call);
+}
+
+Status launch_grouped_fp8_mma(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch) {
+  TAMIS_ASSIGN_OR_RETURN(const GroupedFp8Args args, quantize_fp8(queue, call, scratch, false));
+  return queue.launched(grouped_fp8_sm89(args, queue.stream()));
 }
 
 Reason accept_decode_fp8(const GroupedCall& call) {
@@ -98,9 +112,9 @@ Status launch_decode_fp8(CudaQueue& queue, const GroupedCall& call, const Scratc
   DecodeFp8Args args{.product = {}, .x = {}, .columns = call.columns()};
   if (call.rows() <= kRoundedRows) {
     args.x = const_matrix(call.x);
-    args.product = fp8_product(call, {});
+    args.product = fp8_product(call, {}, true);
   } else {
-    TAMIS_ASSIGN_OR_RETURN(args.product, quantize_fp8(queue, call, scratch));
+    TAMIS_ASSIGN_OR_RETURN(args.product, quantize_fp8(queue, call, scratch, true));
   }
   return queue.launched(decode_fp8_sm90(args, queue.stream()));
 }

@@ -50,11 +50,14 @@ struct GroupedCall {
 Reason accept_grouped_fp8(const GroupedCall& call);
 std::int64_t grouped_fp8_workspace(const GroupedCall& call);
 Status launch_grouped_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch);
-// The same for one matrix and at most kDecodeRows rows.
+// The same by mma.sync e4m3, which keeps as few bits (sm_89 on).
+Reason accept_grouped_fp8_mma(const DeviceInfo& device, const GroupedCall& call);
+Status launch_grouped_fp8_mma(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch);
+// wgmma for one matrix and at most kDecodeRows rows.
 Reason accept_decode_fp8(const GroupedCall& call);
 Status launch_decode_fp8(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch);
 
-// mma.sync on 16-bit x.
+// mma.sync on 16-bit values.
 Reason accept_grouped_mma(const GroupedCall& call);
 std::int64_t grouped_mma_workspace(const GroupedCall& call);
 Status launch_grouped_mma(CudaQueue& queue, const GroupedCall& call, const Scratch& scratch);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "backends/cuda/fp8_mma.h"
+
 namespace tamis::cuda {
 namespace {
 
@@ -35,6 +37,11 @@ Reason accepts_wgmma(const ScoreCall& call) {
   if (call.paged && call.page_size != kPageKeys) return reason::size("page_size", call.page_size, "64");
   if (Reason why = accepts_strides(call); !why.accepted()) return why;
   return accepts_extent(call, kPageKeys);
+}
+
+Reason accepts_mma_fp8(const DeviceInfo& device, const ScoreCall& call) {
+  const Reason why = accept_fp8_mma(device);
+  return why.accepted() ? accepts_wgmma(call) : why;
 }
 
 Reason accepts_mma(const ScoreCall& call) {

@@ -27,6 +27,8 @@ struct ScoreCall {
 };
 
 Reason accepts_wgmma(const ScoreCall& call);
+// The same calls.
+Reason accepts_mma_fp8(const DeviceInfo& device, const ScoreCall& call);
 Reason accepts_mma(const ScoreCall& call);
 
 // Few tokens of each sequence: they gain nothing from sharing key tiles, and keys are split between blocks

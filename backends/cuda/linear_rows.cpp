@@ -32,12 +32,20 @@ Reason accept_linear_wgmma(const DeviceInfo&, const OpCall& call) {
   return accept_grouped_fp8(one_matrix(call));
 }
 
-std::int64_t linear_wgmma_workspace(const DeviceInfo&, const OpCall& call) {
+std::int64_t linear_fp8_workspace(const DeviceInfo&, const OpCall& call) {
   return grouped_fp8_workspace(one_matrix(call));
 }
 
 Status launch_linear_wgmma(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return launch_grouped_fp8(static_cast<CudaQueue&>(queue), one_matrix(call), scratch);
+}
+
+Reason accept_linear_mma_fp8(const DeviceInfo& device, const OpCall& call) {
+  return accept_grouped_fp8_mma(device, one_matrix(call));
+}
+
+Status launch_linear_mma_fp8(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  return launch_grouped_fp8_mma(static_cast<CudaQueue&>(queue), one_matrix(call), scratch);
 }
 
 Reason accept_linear_mma(const DeviceInfo&, const OpCall& call) {

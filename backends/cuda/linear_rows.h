@@ -1,5 +1,5 @@
 // Rows of linear, in order of preference: wgmma on e4m3 (Hopper; a few tokens, any), a few tokens times a
-// short 16-bit matrix, cuBLASLt, mma.sync.
+// short 16-bit matrix, cuBLASLt, mma.sync on e4m3 (sm_89 on) and on 16 bits.
 #pragma once
 
 #include "backends/cuda/weight_tiles.h"
@@ -10,7 +10,7 @@ Reason accept_linear_decode(const DeviceInfo& device, const OpCall& call);
 Status launch_linear_decode(Queue& queue, const OpCall& call, const Scratch& scratch);
 
 Reason accept_linear_wgmma(const DeviceInfo& device, const OpCall& call);
-std::int64_t linear_wgmma_workspace(const DeviceInfo& device, const OpCall& call);
+std::int64_t linear_fp8_workspace(const DeviceInfo& device, const OpCall& call);
 Status launch_linear_wgmma(Queue& queue, const OpCall& call, const Scratch& scratch);
 
 Reason accept_linear_gemv(const DeviceInfo& device, const OpCall& call);
@@ -20,6 +20,9 @@ Status launch_linear_gemv(Queue& queue, const OpCall& call, const Scratch& scrat
 Reason accept_linear_cublas(const DeviceInfo& device, const OpCall& call);
 std::int64_t linear_cublas_workspace(const DeviceInfo& device, const OpCall& call);
 Status launch_linear_cublas(Queue& queue, const OpCall& call, const Scratch& scratch);
+
+Reason accept_linear_mma_fp8(const DeviceInfo& device, const OpCall& call);
+Status launch_linear_mma_fp8(Queue& queue, const OpCall& call, const Scratch& scratch);
 
 Reason accept_linear_mma(const DeviceInfo& device, const OpCall& call);
 std::int64_t linear_mma_workspace(const DeviceInfo& device, const OpCall& call);
@@ -33,7 +36,7 @@ inline constexpr KernelRow kLinearDecode{.name = "cuda.linear.decode_wgmma_sm90_
                                          .accepts = accept_linear_decode,
                                          .weight_layout = tiles_layout,
                                          .pack = pack_tiles,
-                                         .workspace = linear_wgmma_workspace,
+                                         .workspace = linear_fp8_workspace,
                                          .launch = launch_linear_decode};
 inline constexpr KernelRow kLinearWgmma{
     .name = "cuda.linear.wgmma_sm90_fp8",
@@ -44,7 +47,7 @@ inline constexpr KernelRow kLinearWgmma{
     .accepts = accept_linear_wgmma,
     .weight_layout = tiles_layout,
     .pack = pack_tiles,
-    .workspace = linear_wgmma_workspace,
+    .workspace = linear_fp8_workspace,
     .launch = launch_linear_wgmma};
 inline constexpr KernelRow kLinearGemv{.name = "cuda.linear.gemv_sm80",
                                        .op = "linear",
@@ -60,6 +63,17 @@ inline constexpr KernelRow kLinearCublas{.name = "cuda.linear.cublaslt",
                                          .accepts = accept_linear_cublas,
                                          .workspace = linear_cublas_workspace,
                                          .launch = launch_linear_cublas};
+inline constexpr KernelRow kLinearMmaFp8{
+    .name = "cuda.linear.mma_sm89_fp8",
+    .op = "linear",
+    .families = "mma",
+    .needs = {.arch_min = 89},
+    .numerics = {.accuracy = "e4m3_act", .invariance = Invariance::kBatch},
+    .accepts = accept_linear_mma_fp8,
+    .weight_layout = tiles_layout,
+    .pack = pack_tiles,
+    .workspace = linear_fp8_workspace,
+    .launch = launch_linear_mma_fp8};
 inline constexpr KernelRow kLinearMma{.name = "cuda.linear.mma_sm80",
                                       .op = "linear",
                                       .families = "mma",

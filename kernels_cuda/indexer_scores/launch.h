@@ -58,5 +58,7 @@ cudaError_t indexer_scores_mma(const IndexerScoresArgs& args, cudaStream_t strea
 // neighbouring tokens share each key tile. Decode: a token a tile.
 cudaError_t indexer_scores_wgmma_prefill(const IndexerScoresArgs& args, cudaStream_t stream);
 cudaError_t indexer_scores_wgmma_decode(const IndexerScoresArgs& args, cudaStream_t stream);
+// The same calls by mma.sync: compiled for sm_89 and, as PTX, for later.
+cudaError_t indexer_scores_mma_fp8(const IndexerScoresArgs& args, cudaStream_t stream);
 
 }  // namespace tamis::cuda

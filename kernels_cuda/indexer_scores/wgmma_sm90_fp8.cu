@@ -126,22 +126,6 @@ __device__ __forceinline__ void produce(const IndexerScoresArgs& a, const Maps& 
   });
 }
 
-// Columns that no token's tiles cover, and the hidden tails of those that they do.
-__device__ void fill_hidden(const IndexerScoresArgs& a, int thread, int threads) {
-  constexpr int kBlock = 1024;
-  const std::int64_t per_row = (a.max_keys + kBlock - 1) / kBlock;
-  for (std::int64_t b = blockIdx.x; b < (a.end_token - a.first_token) * per_row; b += gridDim.x) {
-    const std::int64_t token = a.first_token + b / per_row, begin = b % per_row * kBlock;
-    const std::int64_t end = min(begin + kBlock, a.max_keys);
-    const int first = first_key(a, token), last = end_key(a, token, first);
-    if (first <= begin && last >= end) continue;
-    float* row = a.scores + (token - a.first_token) * a.score_stride;
-    for (std::int64_t col = begin + thread; col < end; col += threads) {
-      if (col < first || col >= last) row[col] = -INFINITY;
-    }
-  }
-}
-
 // What a lane stores: the scores of kStored tokens.
 template <class C>
 struct Outputs {

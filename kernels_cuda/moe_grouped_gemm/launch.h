@@ -50,6 +50,17 @@ struct QuantizeRowsArgs {
 };
 cudaError_t quantize_rows(const QuantizeRowsArgs& args, cudaStream_t stream);
 
+// silu(gate) * up of the same rows, rounded to bf16 and then to e4m3 per 128 columns.
+struct SiluQuantizeArgs {
+  ConstMatrix gate_up;  // bf16, [rows, 2 * width]: gate, then up
+  std::int64_t rows;
+  std::int64_t width;
+  Fp8Planes planes;
+  bool pow2;
+  const std::int32_t* used;  // rows in use, on the device; those behind them were never written
+};
+cudaError_t silu_quantize(const SiluQuantizeArgs& args, cudaStream_t stream);
+
 struct GroupedFp8Args {
   WeightTiles w;
   Fp8Planes x;
@@ -98,7 +109,9 @@ cudaError_t zero_tail(const Matrix& y, const std::int32_t* offsets, std::int64_t
 
 inline constexpr int kMaxGroupedExperts = 1024;
 
-// y = x . W^T of each expert. Compiled for sm_90a.
+// y = x . W^T of each expert, by mma.sync, not launched dependent. Compiled for sm_89 and, as PTX, for later.
+cudaError_t grouped_fp8_sm89(const GroupedFp8Args& args, cudaStream_t stream);
+// The same by wgmma. Compiled for sm_90a.
 cudaError_t grouped_fp8_sm90(const GroupedFp8Args& args, cudaStream_t stream);
 // One matrix and at most kDecodeRows rows, K split over a cluster of blocks: the sums' order differs from
 // grouped_fp8_sm90.

@@ -1,5 +1,5 @@
 // A warp per token and 128 columns: four values a lane, one quantisation for all copies of the token. Bound
-// by the bytes written, tokens * topk * columns.
+// by the bytes written, tokens * topk * columns; silu_quantize by those read, rows * 2 * width * 2.
 #include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/moe_grouped_gemm/launch.h"
 #include "kernels_cuda/moe_grouped_gemm/quantize.cuh"
@@ -30,6 +30,28 @@ __global__ void __launch_bounds__(kThreads) quantize_rows_kernel(QuantizeRowsArg
   }
 }
 
+__global__ void __launch_bounds__(kThreads) silu_quantize_kernel(SiluQuantizeArgs args, bool aligned) {
+  const std::int64_t row = blockIdx.x;
+  const int lane = threadIdx.x % kWarp;
+  const std::int64_t group = static_cast<std::int64_t>(blockIdx.y) * kWarps + threadIdx.x / kWarp;
+  if (group * 128 >= args.width || row >= *args.used) return;
+  ConstMatrix up = args.gate_up;
+  up.data = static_cast<const std::uint16_t*>(up.data) + args.width;
+  const std::int64_t column = group * 128 + lane * 4;
+  const Quad gates = load_quad(args.gate_up, args.width, row, column, aligned);
+  Quad product = load_quad(up, args.width, row, column, aligned);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const float silu = __fdividef(gates.v[i], 1.0f + __expf(-gates.v[i]));
+    product.v[i] =
+        __uint_as_float(static_cast<std::uint32_t>(numeric::float_to_bf16(silu * product.v[i])) << 16);
+  }
+  const auto [codes, scale] = quantize_quad(product, args.pow2);
+  const std::int64_t at = group * args.planes.capacity + row;
+  *reinterpret_cast<std::uint32_t*>(args.planes.codes + at * 128 + quad_offset(lane, row)) = codes;
+  if (lane == 0) args.planes.scales[at] = scale;
+}
+
 }  // namespace
 
 cudaError_t quantize_rows(const QuantizeRowsArgs& args, cudaStream_t stream) {
@@ -38,6 +60,14 @@ cudaError_t quantize_rows(const QuantizeRowsArgs& args, cudaStream_t stream) {
   const bool aligned = quads_aligned(args.x, args.columns);
   const dim3 grid(static_cast<unsigned>(args.tokens), static_cast<unsigned>((groups + kWarps - 1) / kWarps));
   return launch(quantize_rows_kernel, {grid, kThreads, 0, args.dependent}, stream, args, aligned);
+}
+
+cudaError_t silu_quantize(const SiluQuantizeArgs& args, cudaStream_t stream) {
+  if (args.rows == 0 || args.width == 0) return cudaSuccess;
+  const std::int64_t groups = (args.width + 127) / 128;
+  const dim3 grid(static_cast<unsigned>(args.rows), static_cast<unsigned>((groups + kWarps - 1) / kWarps));
+  silu_quantize_kernel<<<grid, kThreads, 0, stream>>>(args, quads_aligned(args.gate_up, args.width));
+  return cudaGetLastError();
 }
 
 }  // namespace tamis::cuda

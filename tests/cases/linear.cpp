@@ -39,13 +39,15 @@ void add_tiles(CaseList& list) {
 }
 
 // Few tokens times e4m3 tiles on both sides of the cliffs of rows made for them: ends within a tile and a
-// group of 128 columns, K long enough to be split, more tiles than an H100 has blocks for.
+// group of 128 columns, K long enough to be split, more tiles than an H100 has blocks for, of either width.
 void add_few_tokens(CaseList& list) {
   for (const Shape& s : {Shape{1, 1352, 2048}, Shape{2, 1344, 2104}, Shape{3, 1344, 2104},
                          Shape{16, 1352, 2048}, Shape{2, 17032, 384}, Shape{5, 17032, 384}}) {
     for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2})
       list.push_back(simple(s, DType::kBF16, DType::kE4M3, {quant, DType::kBF16}));
   }
+  list.push_back(
+      simple({17, 17032, 256}, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kBF16}));
 }
 
 // DeepSeek-V3.2's largest projections, as its checkpoint stores them; and square products, as large as the

@@ -1,4 +1,5 @@
 // CUDA rows of indexer_scores. The two Hopper rows give the same bits: they differ in who shares a key tile.
+// Those on mma.sync: e4m3 (sm_89 on), and bf16, which takes what the others do not.
 #include "core/ops/indexer_scores/indexer_scores.h"
 
 #include "backends/cuda/indexer_args.h"
@@ -16,7 +17,10 @@ ScoreCall score_call(const OpCall& call) {
 }
 
 Reason accepts_fp8(const DeviceInfo&, const OpCall& call) { return accepts_wgmma(score_call(call)); }
-Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return accepts_mma(score_call(call)); }
+Reason accepts_mma(const DeviceInfo& device, const OpCall& call) {
+  return accepts_mma_fp8(device, score_call(call));
+}
+Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return cuda::accepts_mma(score_call(call)); }
 
 Reason prefers_decode(const DeviceInfo&, const OpCall& call) {
   return few_tokens(score_call(call)) ? accept() : reason::slower("many tokens share their keys");
@@ -49,6 +53,13 @@ constexpr KernelRow kRows[] = {
      .numerics = kFp8Numerics,
      .accepts = accepts_fp8,
      .launch = launch<indexer_scores_wgmma_prefill>},
+    {.name = "cuda.indexer_scores.mma_sm89_fp8",
+     .op = "indexer_scores",
+     .families = "mma",
+     .needs = {.arch_min = 89},
+     .numerics = kFp8Numerics,
+     .accepts = accepts_mma,
+     .launch = launch<indexer_scores_mma_fp8>},
     {.name = "cuda.indexer_scores.mma_sm80_bf16",
      .op = "indexer_scores",
      .families = "mma",

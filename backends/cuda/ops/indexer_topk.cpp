@@ -57,6 +57,10 @@ Reason accepts_fp8(const DeviceInfo&, const OpCall& call) {
   Reason why = accepts_wgmma(score_call(call));
   return why.accepted() ? accepts_selection(call) : why;
 }
+Reason accepts_fp8_mma(const DeviceInfo& device, const OpCall& call) {
+  Reason why = accepts_mma_fp8(device, score_call(call));
+  return why.accepted() ? accepts_selection(call) : why;
+}
 Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
   Reason why = accepts_mma(score_call(call));
   return why.accepted() ? accepts_selection(call) : why;
@@ -118,6 +122,9 @@ Status launch_wgmma(Queue& queue, const OpCall& call, const Scratch& scratch) {
 Status launch_mma(Queue& queue, const OpCall& call, const Scratch& scratch) {
   return launch(queue, call, scratch, indexer_scores_mma);
 }
+Status launch_fp8_mma(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  return launch(queue, call, scratch, indexer_scores_mma_fp8);
+}
 
 constexpr KernelRow kRows[] = {
     {.name = "cuda.indexer_topk.stream_wgmma_sm90_fp8",
@@ -128,6 +135,14 @@ constexpr KernelRow kRows[] = {
      .accepts = accepts_fp8,
      .workspace = workspace,
      .launch = launch_wgmma},
+    {.name = "cuda.indexer_topk.stream_mma_sm89_fp8",
+     .op = "indexer_topk",
+     .families = "mma",
+     .needs = {.arch_min = 89},
+     .numerics = {.accuracy = "fp8_unit", .invariance = Invariance::kBatch},
+     .accepts = accepts_fp8_mma,
+     .workspace = workspace,
+     .launch = launch_fp8_mma},
     {.name = "cuda.indexer_topk.stream_mma_sm80_bf16",
      .op = "indexer_topk",
      .families = "mma",

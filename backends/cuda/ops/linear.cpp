@@ -6,7 +6,8 @@
 namespace tamis::cuda {
 namespace {
 
-constexpr KernelRow kRows[] = {kLinearDecode, kLinearWgmma, kLinearGemv, kLinearCublas, kLinearMma};
+constexpr KernelRow kRows[] = {kLinearDecode, kLinearWgmma,  kLinearGemv,
+                               kLinearCublas, kLinearMmaFp8, kLinearMma};
 
 }  // namespace
 

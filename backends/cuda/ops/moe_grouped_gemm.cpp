@@ -1,4 +1,5 @@
-// CUDA rows of moe_grouped_gemm: wgmma on e4m3 (Hopper), mma.sync on 16 bits.
+// CUDA rows of moe_grouped_gemm: wgmma on e4m3 (Hopper), mma.sync on e4m3 (sm_89 on) and on
+// 16 bits.
 #include "core/ops/moe_grouped_gemm/moe_grouped_gemm.h"
 
 #include "backends/cuda/grouped_gemm_call.h"
@@ -24,6 +25,10 @@ Reason accepts(const DeviceInfo&, const OpCall& call) {
   return accept_call(grouped(call));
 }
 
+Reason accepts_fp8_mma(const DeviceInfo& device, const OpCall& call) {
+  return accept_grouped_fp8_mma(device, grouped(call));
+}
+
 template <std::int64_t (*bytes)(const GroupedCall&)>
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
   return bytes(grouped(call));
@@ -47,6 +52,16 @@ constexpr KernelRow kRows[] = {
      .pack = pack_tiles,
      .workspace = workspace<&grouped_fp8_workspace>,
      .launch = launch<&launch_grouped_fp8>},
+    {.name = "cuda.moe_grouped_gemm.mma_sm89_fp8",
+     .op = "moe_grouped_gemm",
+     .families = "mma",
+     .needs = {.arch_min = 89},
+     .numerics = {.accuracy = "e4m3_act", .invariance = Invariance::kBatch},
+     .accepts = accepts_fp8_mma,
+     .weight_layout = tiles_layout,
+     .pack = pack_tiles,
+     .workspace = workspace<&grouped_fp8_workspace>,
+     .launch = launch<&launch_grouped_fp8_mma>},
     {.name = "cuda.moe_grouped_gemm.mma_sm80",
      .op = "moe_grouped_gemm",
      .families = "mma",
