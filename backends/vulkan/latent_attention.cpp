@@ -10,22 +10,6 @@ std::uint32_t reads_words(const Tensor& cache, KvFormat format, std::int32_t c) 
   return cache.desc.stride(0) * size % 4 == 0 && cache.offset % 4 == 0 ? 1 : 0;
 }
 
-Status dispatch_merge(VulkanQueue& recorder, const LatentOperands& in, const LatentAttention& args) {
-  const std::int64_t rows = std::int64_t{args.tokens} * args.heads;
-  const MergeParts merge{args.out,
-                         args.part_values,
-                         args.part_states,
-                         args.sink,
-                         args.lse,
-                         args.max_logits,
-                         static_cast<std::uint32_t>(rows),
-                         args.heads,
-                         args.cache.c,
-                         args.parts};
-  recorder.barrier();
-  return recorder.dispatch({"sparse_mla/merge_parts", {type_of(in.out)}}, merge, rows);
-}
-
 }  // namespace
 
 Reason accept_latent(const DeviceInfo& device, const LatentOperands& in) {
@@ -59,6 +43,22 @@ void use_parts(const Scratch& scratch, const TensorDesc& q, LatentAttention& arg
       args.part_values + static_cast<std::uint64_t>(4 * q.dim(0) * q.dim(1) * parts * q.dim(2));
 }
 
+Status merge_latent_parts(VulkanQueue& recorder, const LatentOperands& in, const LatentAttention& args) {
+  const std::int64_t rows = std::int64_t{args.tokens} * args.heads;
+  const MergeParts merge{args.out,
+                         args.part_values,
+                         args.part_states,
+                         args.sink,
+                         args.lse,
+                         args.max_logits,
+                         static_cast<std::uint32_t>(rows),
+                         args.heads,
+                         args.cache.c,
+                         args.parts};
+  recorder.barrier();
+  return recorder.dispatch({"sparse_mla/merge_parts", {type_of(in.out)}}, merge, rows);
+}
+
 Status dispatch_latent(VulkanQueue& recorder, std::string_view shader, const LatentOperands& in,
                        KvFormat format, const LatentAttention& args) {
   const TensorDesc& q = in.q_latent.desc;
@@ -69,7 +69,7 @@ Status dispatch_latent(VulkanQueue& recorder, std::string_view shader, const Lat
        type_of(in.out)}};
   const std::int64_t groups = latent_groups(q) * args.parts * attention_column_blocks(q.dim(2));
   TAMIS_RETURN_IF_ERROR(recorder.dispatch(kernel, args, groups));
-  return args.parts > 1 ? dispatch_merge(recorder, in, args) : Status{};
+  return args.parts > 1 ? merge_latent_parts(recorder, in, args) : Status{};
 }
 
 }  // namespace tamis::vulkan

@@ -79,6 +79,8 @@ LatentAttention latent_attention(const LatentOperands& in, const KvCacheArgument
 // Cuts the workspace into as many parts as it was planned for.
 void use_parts(const Scratch& scratch, const TensorDesc& q, LatentAttention& args);
 
+Status merge_latent_parts(VulkanQueue& recorder, const LatentOperands& in, const LatentAttention& args);
+
 // `shader`, and the merge where there are parts.
 Status dispatch_latent(VulkanQueue& recorder, std::string_view shader, const LatentOperands& in,
                        KvFormat format, const LatentAttention& args);

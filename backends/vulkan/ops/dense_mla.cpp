@@ -2,7 +2,7 @@
 // many depends on the number of tokens, so its sums do, too.
 #include "core/ops/dense_mla/dense_mla.h"
 
-#include "backends/vulkan/latent_attention.h"
+#include "backends/vulkan/latent_attention_coopmat.h"
 
 namespace tamis::vulkan {
 namespace {
@@ -14,6 +14,12 @@ LatentOperands operands(const OpCall& call) {
 }
 
 Reason accepts(const DeviceInfo& device, const OpCall& call) { return accept_latent(device, operands(call)); }
+
+constexpr const char* kMatrixShader = "dense_mla/heads32_bf16_coopmat";
+
+Reason accepts_matrices(const DeviceInfo& device, const OpCall& call) {
+  return accept_latent_matrices(device, operands(call), call.as<DenseMlaParams>().format, kMatrixShader);
+}
 
 std::int64_t most_keys(const OpCall& call) {
   return call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;
@@ -38,7 +44,32 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
                          args);
 }
 
+Status launch_matrices(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  LatentAttention args = arguments_of(call);
+  use_parts(scratch, call[kQLatent].desc, args);
+  return dispatch_latent_matrices(recorder, kMatrixShader, operands(call), call.as<DenseMlaParams>().format,
+                                  args);
+}
+
 constexpr KernelRow kRows[] = {
+    {.name = "vulkan.dense_mla.split_bf16_coopmat",
+     .op = "dense_mla",
+     .families = "coopmat",
+     .needs = kNeedsBf16Matrices,
+     .numerics = {.accuracy = "bf16"},
+     .accepts = accepts_matrices,
+     .prefers = prefers_matrix_split<&most_keys>,
+     .workspace = matrix_workspace<&most_keys>,
+     .launch = launch_matrices},
+    {.name = "vulkan.dense_mla.bf16_coopmat",
+     .op = "dense_mla",
+     .families = "coopmat",
+     .needs = kNeedsBf16Matrices,
+     .numerics = {.accuracy = "bf16", .invariance = Invariance::kBatch},
+     .accepts = accepts_matrices,
+     .launch = launch_matrices},
     {.name = "vulkan.dense_mla.split",
      .op = "dense_mla",
      .families = "portable",

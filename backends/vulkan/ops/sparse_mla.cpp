@@ -2,7 +2,7 @@
 // how many depends on the number of tokens, so its sums do, too.
 #include "core/ops/sparse_mla/sparse_mla.h"
 
-#include "backends/vulkan/latent_attention.h"
+#include "backends/vulkan/latent_attention_coopmat.h"
 
 namespace tamis::vulkan {
 namespace {
@@ -14,6 +14,12 @@ LatentOperands operands(const OpCall& call) {
 }
 
 Reason accepts(const DeviceInfo& device, const OpCall& call) { return accept_latent(device, operands(call)); }
+
+constexpr const char* kMatrixShader = "sparse_mla/heads32_bf16_coopmat";
+
+Reason accepts_matrices(const DeviceInfo& device, const OpCall& call) {
+  return accept_latent_matrices(device, operands(call), call.as<SparseMlaParams>().format, kMatrixShader);
+}
 
 std::int64_t most_keys(const OpCall& call) { return call[kSlots].desc.dim(1); }
 
@@ -39,7 +45,32 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
                          args);
 }
 
+Status launch_matrices(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  VulkanQueue& recorder = as_vulkan(queue);
+  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
+  LatentAttention args = arguments_of(call);
+  use_parts(scratch, call[kQLatent].desc, args);
+  return dispatch_latent_matrices(recorder, kMatrixShader, operands(call), call.as<SparseMlaParams>().format,
+                                  args);
+}
+
 constexpr KernelRow kRows[] = {
+    {.name = "vulkan.sparse_mla.split_bf16_coopmat",
+     .op = "sparse_mla",
+     .families = "coopmat",
+     .needs = kNeedsBf16Matrices,
+     .numerics = {.accuracy = "bf16"},
+     .accepts = accepts_matrices,
+     .prefers = prefers_matrix_split<&most_keys>,
+     .workspace = matrix_workspace<&most_keys>,
+     .launch = launch_matrices},
+    {.name = "vulkan.sparse_mla.bf16_coopmat",
+     .op = "sparse_mla",
+     .families = "coopmat",
+     .needs = kNeedsBf16Matrices,
+     .numerics = {.accuracy = "bf16", .invariance = Invariance::kBatch},
+     .accepts = accepts_matrices,
+     .launch = launch_matrices},
     {.name = "vulkan.sparse_mla.split",
      .op = "sparse_mla",
      .families = "portable",

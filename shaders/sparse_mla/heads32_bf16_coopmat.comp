@@ -1,0 +1,12 @@
+// sparse_mla: attention over the latent cache (shaders/common/latent_attention_coopmat.glsl) of the slots
+// that a token was given.
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/common/latent_attention_coopmat.glsl"
+
+uint key_count(uint token) {
+  if (arguments.lengths == 0ul) return arguments.entries;
+  return min(arguments.entries, uint(max(Ints(arguments.lengths).at[token], 0)));
+}
+
+int key_slot(uint token, uint i) { return Ints(arguments.slots + token * arguments.slots_stride).at[i]; }
