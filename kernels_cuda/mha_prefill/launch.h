@@ -1,5 +1,6 @@
-// Launches of mha_prefill on tensor cores; contract in core/ops/mha_prefill/mha_prefill.h. bf16 queries, keys
-// and values; dn, R and dv multiples of 8. Addresses and strides that are no multiples of 16 bytes are slow.
+// Launches of mha_prefill on tensor cores; contract in core/ops/mha_prefill/mha_prefill.h. Queries, keys
+// and values all bf16 or all f16; dn, R and dv multiples of 8. Addresses and strides that are no multiples of
+// 16 bytes are slow.
 #pragma once
 
 #include <cuda_runtime_api.h>

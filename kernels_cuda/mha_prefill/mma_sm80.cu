@@ -1,6 +1,7 @@
-// mha_prefill on mma.sync: one block a (64 tokens, head), four warps of 16 tokens; tiles of keys and values
-// come by asynchronous copies, two deep. Scores, maxima, sums and the output stay in registers; the weights P
-// are multiplied as two bf16 numbers, high and low, as bf16 alone would leave 8 bits of them.
+// mha_prefill on mma.sync, of bf16 or f16: one block a (64 tokens, head), four warps of 16 tokens; tiles of
+// keys and values come by asynchronous copies, two deep. Scores, maxima, sums and the output stay in
+// registers; the weights P are multiplied as two numbers of that type, high and low, as bf16 alone would
+// leave 8 bits of them.
 //
 // FLOPs 2 (dn + R + 2 dv) a visible (token, head, key) on the units; bound by them and by what passes through
 // shared memory, a tile once per warp. Blocks of one head run next to each other, for its keys to stay in L2.
@@ -16,9 +17,10 @@
 //   64 sequences of 256 keys, 128 heads: the last 8 tokens of each 0.45 ms (2.67), the last one 0.67 (2.66)
 //   256 / 256, causal: 4096 tokens of 64 heads 2.70 ms, 204 TFLOPS; 1024 tokens of 8 heads 66 us (0.91 ms)
 // Slower: blocks of 128 tokens, 3.00 and 3.06 ms for the two of 4096 tokens and most heads; tiles of 32 keys
-// for 192 / 128, 3.31 ms.
+// for 192 / 128, 3.31 ms. These are of bf16; f16 was checked there, not timed.
 #include <cmath>
 
+#include "kernels_cuda/common/mma16.cuh"
 #include "kernels_cuda/common/mma_bf16.cuh"
 #include "kernels_cuda/mha_prefill/launch.h"
 #include "kernels_gpu/common/elements.h"
@@ -30,7 +32,7 @@ namespace {
 using namespace mma_bf16;
 
 template <int dims, int columns, int keys, int warps, bool query_in_registers>
-struct Shape {
+struct Tile {
   static constexpr int kDims = dims, kColumns = columns, kKeys = keys;
   static constexpr bool kQueryInRegisters = query_in_registers;
   static constexpr int kThreads = warps * 32;
@@ -46,23 +48,33 @@ struct Shape {
   static_assert(!query_in_registers || kQueryBytes <= 2 * kStage);
 };
 
+// A tile of f16, else bf16.
+template <class T, bool f16>
+struct Shape : T {
+  static constexpr bool kF16 = f16;
+  // Weights are times 2^kWeightLog2, the largest about 32768: in f16 those below 2^-40 of it vanish.
+  static constexpr int kWeightLog2 = f16 ? 15 : 0;
+};
+
+using Element16 = std::uint16_t;  // of either type
+
 // Rows in memory: `columns` elements at `data`, then those at `more`.
 struct Source {
-  const __nv_bfloat16* data;
+  const Element16* data;
   std::int64_t stride;
   int columns;
-  const __nv_bfloat16* more;
+  const Element16* more;
   std::int64_t more_stride;
   int more_columns;
   bool aligned;
 };
 
-__device__ __forceinline__ const __nv_bfloat16* head_of(const gpu::Vectors& x, std::int64_t head) {
-  return static_cast<const __nv_bfloat16*>(x.data) + head * x.head_stride;
+__device__ __forceinline__ const Element16* head_of(const gpu::Vectors& x, std::int64_t head) {
+  return static_cast<const Element16*>(x.data) + head * x.head_stride;
 }
 
 // Where column `column` of a row lies; null past the last.
-__device__ __forceinline__ const __nv_bfloat16* column_of(const Source& from, std::int64_t row, int column) {
+__device__ __forceinline__ const Element16* column_of(const Source& from, std::int64_t row, int column) {
   if (column < from.columns) return from.data + row * from.stride + column;
   if (column >= from.columns + from.more_columns) return nullptr;
   return from.more + row * from.more_stride + (column - from.columns);
@@ -76,9 +88,9 @@ __device__ __forceinline__ void load_rows(char* to, const Source& from, std::int
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < kRows * kWidth; i += kThreads) {
       const int r = i / kWidth, c = i % kWidth;
-      const __nv_bfloat16* src = r < count ? column_of(from, row + r, c) : nullptr;
+      const Element16* src = r < count ? column_of(from, row + r, c) : nullptr;
       char* dst = to + r * (kWidth * 2) + ((c / 8) ^ (r & 7)) * 16 + c % 8 * 2;
-      *reinterpret_cast<__nv_bfloat16*>(dst) = src == nullptr ? __ushort_as_bfloat16(0) : *src;
+      *reinterpret_cast<Element16*>(dst) = src == nullptr ? Element16{0} : *src;
     }
     return;
   }
@@ -90,7 +102,7 @@ __device__ __forceinline__ void load_rows(char* to, const Source& from, std::int
   for (int g = 0; g < kWidth / 64; ++g) {
     const int column = g * 64 + lane * 8;
     const std::int64_t step = (column < from.columns ? from.stride : from.more_stride) * kAtOnce;
-    const __nv_bfloat16* src = column_of(from, row + first, column);
+    const Element16* src = column_of(from, row + first, column);
     const int rows = src == nullptr ? 0 : count;
     if (src == nullptr) src = from.data;
 #pragma unroll
@@ -178,8 +190,8 @@ __device__ __forceinline__ void make_scores(const Query<S>& q, unsigned query, u
     for (int n = 0; n < S::kKeys / 16; ++n) {
       unsigned b[4];
       ldmatrix(b, base + n * 16 * (S::kDims * 2) + chunk);
-      mma(s[n * 2], a, b[0], b[1]);
-      mma(s[n * 2 + 1], a, b[2], b[3]);
+      mma16<S::kF16>(s[n * 2], a, b[0], b[1]);
+      mma16<S::kF16>(s[n * 2 + 1], a, b[2], b[3]);
     }
   }
 }
@@ -208,6 +220,7 @@ __device__ __forceinline__ void make_weights(int first, float scale_log2, Softma
     top = fmaxf(top, __shfl_xor_sync(kAll, top, 2));
     base[r] = top == -INFINITY ? 0.0f : top;
     factor[r] = exp2_fast(state.maximum[r] - base[r]);
+    base[r] -= S::kWeightLog2;
     state.maximum[r] = top;
     state.sum[r] *= factor[r];
   }
@@ -232,9 +245,10 @@ __device__ __forceinline__ void add_values(const Scores<S>& p, unsigned v, Outpu
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const float(&pair)[4] = p[step * 2 + i / 2];
-      const SplitPair split = split_bf16(pair[i % 2 * 2], pair[i % 2 * 2 + 1]);
-      high[i] = split.high;
-      low[i] = split.low;
+      const float a = pair[i % 2 * 2], b = pair[i % 2 * 2 + 1];
+      high[i] = pack16<S::kF16>(a, b);
+      const float2 rounded = unpack16<S::kF16>(high[i]);
+      low[i] = pack16<S::kF16>(a - rounded.x, b - rounded.y);
     }
 #pragma unroll
     for (int n = 0; n < S::kColumns / 32; ++n) {
@@ -246,9 +260,11 @@ __device__ __forceinline__ void add_values(const Scores<S>& p, unsigned v, Outpu
       }
       // The low products last: two in a row to one accumulator would wait for each other.
 #pragma unroll
-      for (int m = 0; m < 4; ++m) mma(o[n * 4 + m], high, b[m / 2][m % 2 * 2], b[m / 2][m % 2 * 2 + 1]);
+      for (int m = 0; m < 4; ++m)
+        mma16<S::kF16>(o[n * 4 + m], high, b[m / 2][m % 2 * 2], b[m / 2][m % 2 * 2 + 1]);
 #pragma unroll
-      for (int m = 0; m < 4; ++m) mma(o[n * 4 + m], low, b[m / 2][m % 2 * 2], b[m / 2][m % 2 * 2 + 1]);
+      for (int m = 0; m < 4; ++m)
+        mma16<S::kF16>(o[n * 4 + m], low, b[m / 2][m % 2 * 2], b[m / 2][m % 2 * 2 + 1]);
     }
   }
 }
@@ -268,20 +284,21 @@ __device__ __forceinline__ void store_run(const MhaPrefill& args, const Run& run
     const float factor = sum == 0.0f ? 0.0f : 1.0f / sum;
     if (lane % 4 == 0) {
       constexpr float kLn2 = 0.6931471805599453f;
-      args.lse[token * args.heads + head] = sum == 0.0f ? -INFINITY : state.maximum[half] * kLn2 + logf(sum);
+      args.lse[token * args.heads + head] =
+          sum == 0.0f ? -INFINITY : (state.maximum[half] - S::kWeightLog2) * kLn2 + logf(sum);
     }
     const std::int64_t at = token * args.out.stride + head * args.out.head_stride + lane % 4 * 2;
 #pragma unroll
     for (int n = 0; n < S::kColumns / 8; ++n) {
       if (n * 8 >= args.value) break;
       const float low = o[n][half * 2] * factor, high = o[n][half * 2 + 1] * factor;
-      if (args.out.element == gpu::Element::kBF16) {
-        auto* to = static_cast<__nv_bfloat16*>(args.out.data) + at + n * 8;
+      if (args.out.element == (S::kF16 ? gpu::Element::kF16 : gpu::Element::kBF16)) {
+        auto* to = static_cast<Element16*>(args.out.data) + at + n * 8;
         if (reinterpret_cast<std::uintptr_t>(to) % 4 == 0) {
-          *reinterpret_cast<unsigned*>(to) = pack_bf16(low, high);
+          *reinterpret_cast<unsigned*>(to) = pack16<S::kF16>(low, high);
         } else {
-          to[0] = __float2bfloat16_rn(low);
-          to[1] = __float2bfloat16_rn(high);
+          to[0] = round16<S::kF16>(low);
+          to[1] = round16<S::kF16>(high);
         }
       } else {
         gpu::store_element(args.out.element, args.out.data, at + n * 8, low);
@@ -333,11 +350,10 @@ __global__ void __launch_bounds__(S::kThreads) mma_kernel(MhaPrefill args, bool 
     for (int step = 0; step < S::kSteps; ++step) query_step<S>(q[step], base + S::kQuery, step);
   }
   const auto* v = head_of(args.v, head);
-  const Tiles<S> tiles{
-      {head_of(args.k_nope, head), args.k_nope.stride, nope,
-       static_cast<const __nv_bfloat16*>(args.k_rope.data), args.k_rope.stride, rope, aligned},
-      {v, args.v.stride, static_cast<int>(args.value), v, 0, 0, aligned},
-      shared};
+  const Tiles<S> tiles{{head_of(args.k_nope, head), args.k_nope.stride, nope,
+                        static_cast<const Element16*>(args.k_rope.data), args.k_rope.stride, rope, aligned},
+                       {v, args.v.stride, static_cast<int>(args.value), v, 0, 0, aligned},
+                       shared};
   const float scale_log2 = args.scale * 1.4426950408889634f;
   const int row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4;
 
@@ -376,7 +392,7 @@ bool aligned(const void* data, std::int64_t stride, std::int64_t head_stride) {
 bool aligned(const gpu::Vectors& x) { return aligned(x.data, x.stride, x.head_stride); }
 
 template <class S>
-cudaError_t launch(const MhaPrefill& args, cudaStream_t stream) {
+cudaError_t launch_shape(const MhaPrefill& args, cudaStream_t stream) {
   if (args.tokens == 0 || args.heads == 0) return cudaSuccess;
   const cudaError_t error =
       cudaFuncSetAttribute(mma_kernel<S>, cudaFuncAttributeMaxDynamicSharedMemorySize, S::kBytes);
@@ -388,14 +404,25 @@ cudaError_t launch(const MhaPrefill& args, cudaStream_t stream) {
   return cudaGetLastError();
 }
 
-template <class S>
-constexpr MhaPrefillKernel kernel_of() {
-  return {S::kDims, S::kColumns, S::kBytes, &launch<S>};
+template <class Bf16, class F16>
+cudaError_t launch(const MhaPrefill& args, cudaStream_t stream) {
+  return args.q_nope.element == gpu::Element::kF16 ? launch_shape<Shape<F16, true>>(args, stream)
+                                                   : launch_shape<Shape<Bf16, false>>(args, stream);
 }
+
+template <class Bf16, class F16>
+constexpr MhaPrefillKernel kernel_of() {
+  static_assert(F16::kBytes <= Bf16::kBytes);
+  return {Bf16::kDims, Bf16::kColumns, Bf16::kBytes, &launch<Bf16, F16>};
+}
+
+using Narrow = Tile<192, 128, 64, 4, true>;
+using Wide = Tile<256, 256, 32, 4, false>;
+using WideF16 = Tile<256, 256, 16, 4, false>;  // f16 of 32 keys spills registers
 
 }  // namespace
 
-const MhaPrefillKernel kMhaPrefillMma192 = kernel_of<Shape<192, 128, 64, 4, true>>();
-const MhaPrefillKernel kMhaPrefillMma256 = kernel_of<Shape<256, 256, 32, 4, false>>();
+const MhaPrefillKernel kMhaPrefillMma192 = kernel_of<Narrow, Narrow>();
+const MhaPrefillKernel kMhaPrefillMma256 = kernel_of<Wide, WideF16>();
 
 }  // namespace tamis::cuda

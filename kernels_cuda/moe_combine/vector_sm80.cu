@@ -2,6 +2,7 @@
 // once: 940 MB at 8192 tokens of DeepSeek-V3.2.
 #include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/common/elements.cuh"
+#include "kernels_cuda/common/vectors.cuh"
 #include "kernels_cuda/moe_combine/launch.h"
 
 namespace tamis::cuda {
@@ -10,18 +11,14 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kAhead = 8;
 
+// kVector columns, or one.
 template <int kColumns>
 __device__ __forceinline__ void load_columns(float (&v)[kColumns], const ConstMatrix& m, std::int64_t at) {
-  if (kColumns == 8 && m.type == Element::kBF16) {
-    const uint4 raw = *reinterpret_cast<const uint4*>(static_cast<const std::uint16_t*>(m.data) + at);
-    const std::uint32_t words[4] = {raw.x, raw.y, raw.z, raw.w};
-#pragma unroll
-    for (int i = 0; i < kColumns; ++i)
-      v[i] = __uint_as_float(i % 2 == 0 ? words[i / 2] << 16 : words[i / 2] & 0xffff0000u);
-    return;
+  if constexpr (kColumns == kVector) {
+    load_vector(v, m.data, at, m.type);
+  } else {
+    v[0] = load_element(m.data, at, m.type);
   }
-#pragma unroll
-  for (int i = 0; i < kColumns; ++i) v[i] = load_element(m.data, at + i, m.type);
 }
 
 template <int kColumns>
@@ -59,18 +56,11 @@ __global__ void __launch_bounds__(kThreads) moe_combine_kernel(MoeCombineArgs ar
     for (int i = 0; i < kColumns; ++i) sums[i] += v[i];
   }
   const std::int64_t at = token * args.out.row_stride + column;
-  if (kColumns == 8 && args.out.type == Element::kBF16) {
-    std::uint32_t words[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      words[i] = numeric::float_to_bf16(sums[2 * i % kColumns]) |
-                 static_cast<std::uint32_t>(numeric::float_to_bf16(sums[(2 * i + 1) % kColumns])) << 16;
-    *reinterpret_cast<uint4*>(static_cast<std::uint16_t*>(args.out.data) + at) = {words[0], words[1],
-                                                                                  words[2], words[3]};
-    return;
+  if constexpr (kColumns == kVector) {
+    store_vector(sums, args.out.data, at, args.out.type);
+  } else {
+    store_element(args.out.data, at, args.out.type, sums[0]);
   }
-#pragma unroll
-  for (int i = 0; i < kColumns; ++i) store_element(args.out.data, at + i, args.out.type, sums[i]);
 }
 
 bool aligned(const void* data, std::int64_t row_stride) {

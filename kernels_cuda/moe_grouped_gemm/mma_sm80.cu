@@ -6,10 +6,8 @@
 // Measured on an NVIDIA H100 80GB HBM3, driver 580, 2026-11-22, `tamis bench op --device cuda --op linear
 // --row mma`, cold, medians, bf16 times e4m3: [7168, 16384] 119 us at one token (0.99 TB/s: one block of four
 // warps a unit), 271 us at 128, 1.86 ms at 1024 (129 TFLOPS); [24576, 1536] 33 us, 94 us, 0.67 ms.
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include "kernels_cuda/common/elements.cuh"
+#include "kernels_cuda/common/mma16.cuh"
 #include "kernels_cuda/moe_grouped_gemm/launch.h"
 #include "kernels_cuda/moe_grouped_gemm/schedule.cuh"
 
@@ -36,38 +34,6 @@ __device__ __forceinline__ void copy16(void* shared, const void* global, bool pr
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(global),
                "r"(present ? 16 : 0)
                : "memory");
-}
-
-template <bool kF16>
-__device__ __forceinline__ void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
-                                    std::uint32_t b1) {
-  if constexpr (kF16) {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-        "{%0,%1,%2,%3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  } else {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-        "{%0,%1,%2,%3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  }
-}
-
-// Two e4m3 codes, in bytes 1 and 3 of `spread`: shifted they are the value times a power of two.
-template <bool kF16>
-__device__ __forceinline__ std::uint32_t widen_pair(std::uint32_t spread) {
-  const std::uint32_t bits = (spread & 0x80008000u) | ((spread & 0x7f007f00u) >> (kF16 ? 1 : 4));
-  if constexpr (kF16) {
-    const __half2 value =
-        __hmul2(*reinterpret_cast<const __half2*>(&bits), __floats2half2_rn(256.0f, 256.0f));
-    return *reinterpret_cast<const std::uint32_t*>(&value);
-  } else {
-    const std::uint32_t power = 0x7b807b80u;  // 2^120
-    const __nv_bfloat162 value = __hmul2(*reinterpret_cast<const __nv_bfloat162*>(&bits),
-                                         *reinterpret_cast<const __nv_bfloat162*>(&power));
-    return *reinterpret_cast<const std::uint32_t*>(&value);
-  }
 }
 
 template <class C>
@@ -122,8 +88,8 @@ __device__ __forceinline__ void multiply_stage(const std::uint8_t* stage, float 
 #pragma unroll
       for (int j = 0; j < C::kWidth / 8; ++j) {
         const uint4 b = *reinterpret_cast<const uint4*>(x + j * 8 * C::kRowBytes + at);
-        mma<C::kF16>(sums[j], a[0], b.x, b.y);
-        mma<C::kF16>(sums[j], a[1], b.z, b.w);
+        mma16<C::kF16>(sums[j], a[0], b.x, b.y);
+        mma16<C::kF16>(sums[j], a[1], b.z, b.w);
       }
     }
   }

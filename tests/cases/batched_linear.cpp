@@ -39,6 +39,38 @@ Case per_head_pieces(bool kn) {
   return c;
 }
 
+// Tiles of 64 tokens and 128 outputs, stages of 64 of K: one, several, and ends within one, of every 16-bit
+// type and both layouts of the output. Scale blocks that change at multiples of 16 of K, and between them.
+void add_tensor_core_cases(CaseList& list) {
+  for (bool kn : {false, true}) {
+    for (DType x : {DType::kBF16, DType::kF16}) {
+      for (DType w : {x, DType::kE4M3}) {
+        for (const Shape& s : {Shape{130, 3, 192, 256}, Shape{65, 2, 328, 152}, Shape{64, 1, 64, 128},
+                               Shape{9, 5, 33, 130}, Shape{17, 300, 16, 8}}) {
+          list.push_back(with(s, x, w, {kn, ActQuant::kNone, x}));
+        }
+        list.push_back(with({70, 2, 136, 136}, x, w, {kn, ActQuant::kNone, DType::kF32}));
+      }
+    }
+    // More heads than a launch takes, more tiles than blocks run at once.
+    for (DType w : {DType::kBF16, DType::kE4M3})
+      list.push_back(with({9, 260, 128, 256}, DType::kBF16, w, {kn, ActQuant::kNone, DType::kBF16}));
+    for (std::int64_t first : {48, 101}) {
+      const Shape s = kn ? Shape{70, 4, 192, 256} : Shape{70, 4, 256, 192};
+      Case c = with(s, DType::kBF16, DType::kE4M3, {kn, ActQuant::kNone, DType::kBF16});
+      c.name += fmt::format("_from{}", first);
+      c.operands[1].piece_rows.assign(4, 192);
+      c.operands[1].first_row = first;
+      list.push_back(std::move(c));
+    }
+    // A piece per head, in 16 bits.
+    Case pieces = with({70, 7, 72, 72}, DType::kF16, DType::kF16, {kn, ActQuant::kNone, DType::kF16});
+    pieces.name = kn ? "f16_piece_per_head_kn" : "f16_piece_per_head_nk";
+    pieces.operands[1].piece_rows.assign(7, 72);
+    list.push_back(std::move(pieces));
+  }
+}
+
 // More pieces than a kernel argument lists, which end within heads.
 Case many_pieces(bool kn) {
   const Shape s = kn ? Shape{3, 14, 48, 10} : Shape{3, 14, 10, 48};
@@ -84,14 +116,19 @@ CaseList cases_batched_linear() {
         with({tokens, 3, 176, 528}, DType::kBF16, DType::kE4M3, {.w_is_kn = true, .out = DType::kBF16}));
     list.push_back(with({tokens, 3, 528, 72}, DType::kF16, DType::kE4M3, {.out = DType::kF16}));
   }
-  const auto query = [](std::int64_t tokens) {
-    return with({tokens, 128, 128, 512}, DType::kBF16, DType::kE4M3, {.w_is_kn = true, .out = DType::kBF16});
-  };
-  const auto value = [](std::int64_t tokens) {
-    return with({tokens, 128, 512, 128}, DType::kBF16, DType::kE4M3, {.out = DType::kBF16});
-  };
-  add_timed(list, query, {1, 128, 1024});
-  add_timed(list, value, {1, 128, 1024});
+  add_tensor_core_cases(list);
+  for (DType w : {DType::kE4M3, DType::kBF16}) {
+    const auto query = [=](std::int64_t tokens) {
+      return with({tokens, 128, 128, 512}, DType::kBF16, w, {.w_is_kn = true, .out = DType::kBF16});
+    };
+    const auto value = [=](std::int64_t tokens) {
+      return with({tokens, 128, 512, 128}, DType::kBF16, w, {.out = DType::kBF16});
+    };
+    add_timed(list, query, {1, 128, 1024});
+    add_timed(list, value, {1, 128, 1024});
+    add_timed_large(list, query, {4096});
+    add_timed_large(list, value, {4096});
+  }
   return list;
 }
 

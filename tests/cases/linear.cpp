@@ -45,6 +45,7 @@ void add_few_tokens(CaseList& list) {
                          Shape{16, 1352, 2048}, Shape{2, 17032, 384}, Shape{5, 17032, 384}}) {
     for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2})
       list.push_back(simple(s, DType::kBF16, DType::kE4M3, {quant, DType::kBF16}));
+    list.push_back(simple(s, DType::kF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kF16}));
   }
   list.push_back(
       simple({17, 17032, 256}, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kBF16}));

@@ -94,15 +94,18 @@ Case mha_case(std::string name, const Shape& s, const Batch& b, DType act = DTyp
 
 // A small model's prompt; prompts of DeepSeek-V3, also with an eighth of its heads, and of GLM-5.
 void add_perf(CaseList& list) {
-  const auto prompt = [](const char* model, const Shape& s) {
+  const auto prompt = [](const char* model, const Shape& s, DType act = DType::kBF16) {
     return [=](std::int64_t tokens) {
-      return mha_case(fmt::format("{}_t{}_h{}", model, tokens, s.heads), s,
-                      {{static_cast<double>(tokens)}, causal(0, 1, tokens)}, DType::kBF16, DType::kBF16);
+      Case c = mha_case(fmt::format("{}_t{}_h{}", model, tokens, s.heads), s,
+                        {{static_cast<double>(tokens)}, causal(0, 1, tokens)}, act, act);
+      c.operands[mha_prefill_operand::kKRope].desc = {act, {tokens + 3, s.rope}};  // as kv_gather makes it
+      return c;
     };
   };
   add_timed(list, prompt("perf", {8, 64, 16, 64}), {512});
   add_timed(list, prompt("v3", {16, 128, 64, 128}), {1024});
   add_timed_large(list, prompt("v3", {128, 128, 64, 128}), {1024, 4096});
+  add_timed_large(list, prompt("v3", {128, 128, 64, 128}, DType::kF16), {4096});
   add_timed_large(list, prompt("glm5", {64, 192, 64, 256}), {4096});
 }
 
@@ -135,6 +138,11 @@ CaseList cases_mha_prefill() {
   list.push_back(mha_case("wide_values", {2, 16, 4, 600}, {{50}, causal(0, 31, 20)}));
   list.push_back(mha_case("model", {2, 128, 64, 128}, {{70}, causal(0, 41, 30)}, DType::kBF16, DType::kBF16));
   list.push_back(mha_case("glm", {2, 192, 64, 256}, {{40}, causal(0, 1, 40)}, DType::kBF16, DType::kBF16));
+  // f16 around the tiles of 64 tokens and of 64 or 32 keys, and one decode-sized call.
+  const Batch halves{{200, 33}, join({causal(0, 70, 131), causal(1, 1, 33), {{-1, 3}}})};
+  list.push_back(mha_case("model", {2, 128, 64, 128}, halves, DType::kF16, DType::kF16));
+  list.push_back(mha_case("glm", {2, 192, 64, 256}, halves, DType::kF16, DType::kF16));
+  list.push_back(mha_case("decode", {4, 128, 64, 128}, {{300, 7}, {{0, 300}, {1, 7}}}, DType::kF16));
   add_perf(list);
   return list;
 }

@@ -146,12 +146,14 @@ void add_layouts(CaseList& list) {
 // Sizes that rows on matrix units take, tiles and scale blocks whole: one row and many an expert, absent
 // experts, all tokens at one expert, gate and up from stored tensors of their own.
 void add_tiles(CaseList& list) {
-  const DTypes bf16{DType::kBF16, DType::kE4M3, DType::kBF16};
+  const DTypes bf16{DType::kBF16, DType::kE4M3, DType::kBF16}, f16{DType::kF16, DType::kE4M3, DType::kF16};
   for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
     for (const Shape& s : {Shape{1, 2, 256, 128, 4}, Shape{9, 3, 384, 256, 5}, Shape{70, 2, 128, 128, 3},
                            Shape{120, 3, 192, 128, 2}}) {
       const std::string name = fmt::format("tiles_{}_q{}", s.name(), static_cast<int>(quant));
       list.push_back(experts_case(name, s, bf16, {quant, DType::kBF16}));
+      list.back().operands[kIds].fill = fill_ints(-1, s.experts + 1);
+      list.push_back(experts_case(name + "_f16", s, f16, {quant, DType::kF16}));
       list.back().operands[kIds].fill = fill_ints(-1, s.experts + 1);
     }
   }

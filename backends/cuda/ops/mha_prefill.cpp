@@ -1,5 +1,5 @@
-// CUDA rows of mha_prefill: tensor cores for bf16, in tiles for heads as wide as DeepSeek's (192 and 128) and
-// as GLM's (256 and 256).
+// CUDA rows of mha_prefill: tensor cores for bf16 and f16, in tiles for heads as wide as DeepSeek's (192 and
+// 128) and as GLM's (256 and 256).
 #include "core/ops/mha_prefill/mha_prefill.h"
 
 #include "backends/cuda/tensor_args.h"
@@ -32,8 +32,14 @@ MhaPrefill arguments(const OpCall& call) {
           .scale = call.as<MhaPrefillParams>().scale};
 }
 
-Reason is_bf16(const char* operand, const TensorDesc& desc) {
-  if (desc.dtype != DType::kBF16) return reason::dtype(operand, dtype_name(desc.dtype), "bf16");
+Reason accepts_types(const OpCall& call) {
+  const DType q = call[kQNope].desc.dtype;
+  if (q != DType::kBF16 && q != DType::kF16) return reason::dtype("q_nope", dtype_name(q), "bf16, f16");
+  const std::pair<const char*, int> others[] = {
+      {"q_rope", kQRope}, {"k_nope", kKNope}, {"k_rope", kKRope}, {"v", kV}};
+  for (const auto& [name, index] : others)
+    if (const DType found = call[index].desc.dtype; found != q)
+      return reason::dtype(name, dtype_name(found), "q_nope's type");
   return accept();
 }
 
@@ -45,11 +51,7 @@ Reason accepts_width(const char* name, std::int64_t width, std::int64_t most) {
 
 template <const MhaPrefillKernel& kKernel>
 Reason accepts(const DeviceInfo& device, const OpCall& call) {
-  if (Reason r = is_bf16("q_nope", call[kQNope].desc); !r.accepted()) return r;
-  if (Reason r = is_bf16("q_rope", call[kQRope].desc); !r.accepted()) return r;
-  if (Reason r = is_bf16("k_nope", call[kKNope].desc); !r.accepted()) return r;
-  if (Reason r = is_bf16("k_rope", call[kKRope].desc); !r.accepted()) return r;
-  if (Reason r = is_bf16("v", call[kV].desc); !r.accepted()) return r;
+  if (Reason r = accepts_types(call); !r.accepted()) return r;
   const std::int64_t nope = call[kQNope].desc.dim(2), rope = call[kQRope].desc.dim(2);
   if (Reason r = accepts_width("dn", nope, kKernel.dims); !r.accepted()) return r;
   if (Reason r = accepts_width("R", rope, kKernel.dims); !r.accepted()) return r;
