@@ -11,8 +11,9 @@ A kernel may also declare what its code must have:
   "wide_loads": {"gfx9": 4}                 loads of 16 bytes a lane that are on their way at a time, at least
   "matrix_share": {"gfx942": 0.6}           issue_estimate.py's share of the matrix peak of its hottest loop, at least
   "gfx942": {...}                           another budget on this target
-A kernel with mfma (or wmma) in its name declares v_mfma on CDNA (v_wmma on RDNA) by that. A budget of a kernel that no
-library has is an error.
+A kernel with mfma (or wmma) in its name declares v_mfma on CDNA (v_wmma on RDNA) by that, and one whose name begins with
+matrix_ both; instances that are empty on a target are passed over, if another instance is not. A budget of a kernel that
+no library has is an error.
 """
 import argparse
 import json
@@ -25,7 +26,7 @@ from issue_estimate import matrix_share
 COUNTED = {"vgprs": "vgpr_count", "agprs": "agpr_count", "lds_bytes": "group_segment_fixed_size",
            "lane_spills": "sgpr_spill_count"}
 DECLARED = ("matrix", "wide_loads", "matrix_share")
-STUB = 4  # instructions of a kernel that is not for this target: s_endpgm and what precedes it
+STUB = 4  # most instructions of a kernel that is not for this target, s_endpgm included
 
 
 def for_target(values, target):
@@ -51,9 +52,23 @@ def loads_in_flight(lines, load):
 def declared_instructions(kernel, budget):
     matrix = for_target(budget.get("matrix", {}), kernel.target)
     unit = "mfma" if TARGETS[kernel.target].wave == 64 else "wmma"
-    if matrix is None and unit in kernel.name:
+    if matrix is None and (unit in kernel.name or kernel.name.startswith("matrix_")):
         matrix = TARGETS[kernel.target].matrix
     return (matrix, *(for_target(budget.get(field, {}), kernel.target) for field in ("wide_loads", "matrix_share")))
+
+
+def is_stub(lines):
+    return "s_endpgm" in lines[:STUB]
+
+
+def empty_everywhere(code):
+    """Messages of kernels that declare matrix instructions by their name and have none in any instance of a target."""
+    full = {}
+    for kernel in code.kernels:
+        if declared_instructions(kernel, {})[0]:
+            key = (kernel.target, kernel.name)
+            full[key] = full.get(key, False) or not is_stub(code.instructions(kernel))
+    return [f"{target} {name}: every instance is empty" for (target, name), some in full.items() if not some]
 
 
 def check_kernel(code, kernel, budget):
@@ -65,8 +80,8 @@ def check_kernel(code, kernel, budget):
             wrong.append(f"{kernel.facts[fact]} {what}: expected none")
     matrix, wide, share = declared_instructions(kernel, budget)
     lines = code.instructions(kernel) if matrix or wide or share else []
-    if matrix and len(lines) <= STUB and "matrix" not in budget:
-        return wrong  # compiled to nothing, as its name says nothing of this target
+    if matrix and is_stub(lines) and "matrix" not in budget:
+        return wrong
     for name, fact in COUNTED.items():
         # Accumulation registers are where matrix instructions add up; without them they are spilled vector registers.
         if kernel.facts.get(fact, 0) > budget[name] and not (name == "agprs" and matrix):
@@ -103,7 +118,7 @@ def check(code, budgets):
         wrong = check_kernel(code, kernel, budget)
         passed += not wrong
         messages += [f"{kernel.target} {kernel.plain}: {text}" for text in wrong]
-    return passed, messages
+    return passed, messages + empty_everywhere(code)
 
 
 def table(kernels):

@@ -31,6 +31,8 @@ def run(*command, text=None):
 
 def bundled(data):
     """(target, code object) pairs of a file's bytes."""
+    if b"CCOB" in data and MAGIC not in data:
+        raise SystemExit("the code objects are compressed: build with --no-offload-compress")
     start = data.find(MAGIC)
     while start >= 0:
         at = start + len(MAGIC)

@@ -75,6 +75,29 @@ extern "C" __global__ void __launch_bounds__(256)
   c[threadIdx.x] = sum;
 }
 
+// Empty where it should multiply, in both of its instances.
+template <int columns>
+__global__ void matrix_empty_kernel(float*) {}
+template __global__ void matrix_empty_kernel<1>(float*);
+template __global__ void matrix_empty_kernel<2>(float*);
+
+// One instance is for this target, the other for another: nothing to say.
+template <bool here>
+__global__ void __launch_bounds__(256) matrix_some_kernel(const Bits4* a, const Bits16* b, float* c) {
+  if constexpr (here) {
+#if defined(__GFX9__)
+    const Sums16 sums =
+        __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(a[threadIdx.x], a[threadIdx.x + 256], Sums16{}, 0, 0, 0);
+#else
+    const Sums8 sums =
+        __builtin_amdgcn_wmma_f32_16x16x16_bf16_w32(b[threadIdx.x], b[threadIdx.x + 256], Sums8{});
+#endif
+    c[threadIdx.x] = sums[0] + sums[7];
+  }
+}
+template __global__ void matrix_some_kernel<false>(const Bits4*, const Bits16*, float*);
+template __global__ void matrix_some_kernel<true>(const Bits4*, const Bits16*, float*);
+
 // 200 sums in a block of 1024 threads: more than a thread has registers for.
 extern "C" __global__ void __launch_bounds__(1024) spilling_kernel(const float* x, float* y, int turns) {
   float sums[200];
