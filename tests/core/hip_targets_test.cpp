@@ -2,6 +2,7 @@
 // op a row takes every case there.
 #include <gtest/gtest.h>
 
+#include "core/backend/arch_list.h"
 #include "core/backend/registry.h"
 #include "core/policy/capability.h"
 #include "tests/harness/host_instance.h"
@@ -31,6 +32,18 @@ TEST(HipTargets, HaveCapabilityFiles) {
     EXPECT_EQ(info->local_memory_bytes, target.local_memory_kib << 10) << target.name;
     EXPECT_TRUE(ceilings_of(*info).known()) << target.name;
   }
+}
+
+TEST(HipTargets, AListOfArchitecturesCoversADevice) {
+  EXPECT_TRUE(covers_arch("gfx90a gfx942 gfx1100", "gfx942:sramecc+:xnack-"));
+  EXPECT_TRUE(covers_arch("gfx90a gfx942 gfx1100", "gfx1100"));
+  EXPECT_FALSE(covers_arch("gfx90a gfx942 gfx1100", "gfx1101"));
+  EXPECT_FALSE(covers_arch("gfx90a gfx942 gfx1100", "gfx110"));
+  EXPECT_FALSE(covers_arch("", "gfx942"));
+  EXPECT_TRUE(covers_arch("gfx942:xnack-", "gfx942:sramecc+:xnack-"));
+  EXPECT_FALSE(covers_arch("gfx942:sramecc+:xnack+", "gfx942:sramecc+:xnack-"));
+  EXPECT_TRUE(covers_arch("gfx942:xnack+ gfx942:xnack-", "gfx942:sramecc+:xnack-"));
+  EXPECT_TRUE(covers_arch("gfx11-generic", "gfx1101"));
 }
 
 // The rows of the HIP backend, or of its emulation, which has the same.
