@@ -60,6 +60,14 @@ found = [b["backend"] for b in json.load(sys.stdin) if b["devices"] and b["backe
 print(found[0] if found else "cpu")')
 fi
 
+# Whether the device of that name was found; `tamis devices` says why not.
+is_here() {
+  "$build/bin/tamis" devices --json 2> /dev/null | python3 -c '
+import json, sys
+name, _, index = sys.argv[1].partition(":")
+sys.exit(all(b["backend"] != name or len(b["devices"]) <= int(index or 0) for b in json.load(sys.stdin)))' "$device"
+}
+
 # step NAME COMMAND…: runs it, says how long it took, and notes a failure.
 step() {
   local from=$SECONDS
@@ -106,6 +114,7 @@ status=0
 {
   echo "tamis $(git describe --always --dirty 2> /dev/null || echo unknown), $(uname -srm), $(date -u +%F)"
   "$build/bin/tamis" devices
+  is_here || { echo "FAILED: there is no device $device, see above"; exit 1; }
   if [[ $sanitize == yes ]]; then check_sanitized; else check; fi
   exit $status
 } 2>&1 | tee "$report"
