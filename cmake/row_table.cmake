@@ -1,14 +1,17 @@
-# tamis_row_table(TARGET ROOM [SHARED FOLDER]): adds ROOM/ops/<op>.cpp of every op of core/ops.def to TARGET and writes
+# tamis_row_table(TARGET ROOM [SHARED FOLDER] [INTO FOLDER]): adds ROOM/ops/<op>.cpp of every op of core/ops.def to TARGET and writes
 # generated/<room>_row_table.inc, where ROOM is a folder such as backends/cuda and <room> its last part. With SHARED,
 # FOLDER/ops/<op>.cpp is added, too (namespace tamis::<shared>): rows that several rooms have in common, behind the
 # room's own. An op without any file has null entries, which explain and the support matrix show as "the backend has no
-# rows for this op". A new file is picked up at the next build: nothing lists it by name.
+# rows for this op". A new file is picked up at the next build: nothing lists it by name. INTO: instead of generated/.
 #
 #   namespace tamis::<room> {
 #   std::span<const KernelRow> find_rows(const char* op);   // the room's own, then the shared ones
 #   }
 function(tamis_row_table target room_dir)
-  cmake_parse_arguments(arg "" "SHARED" "" ${ARGN})
+  cmake_parse_arguments(arg "" "SHARED;INTO" "" ${ARGN})
+  if(NOT arg_INTO)
+    set(arg_INTO ${CMAKE_BINARY_DIR}/generated)
+  endif()
   get_filename_component(room ${room_dir} NAME)
   get_filename_component(shared "${arg_SHARED}" NAME)
   file(STRINGS ${CMAKE_SOURCE_DIR}/core/ops.def op_lines REGEX "^OP\\(")
@@ -44,7 +47,7 @@ function(tamis_row_table target room_dir)
   if(arg_SHARED)
     set(shared_declarations "namespace tamis::${shared} {\n${shared_declarations}}\n")
   endif()
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/${room}_row_table.inc CONTENT [[
+  file(CONFIGURE OUTPUT ${arg_INTO}/${room}_row_table.inc CONTENT [[
 // Written by cmake/row_table.cmake from core/ops.def and the files in @room_dir@/ops.
 #include <map>
 #include <string>

@@ -26,18 +26,47 @@ if [[ $sanitize == yes ]]; then
     { echo "check-device.sh: --sanitize: no compute-sanitizer (part of the CUDA toolkit)" >&2; exit 2; }
 fi
 
+# The architectures of the AMD GPUs that the driver lists, "gfx942;gfx1201"; nothing without the driver. By the programs
+# of ROCm and of LLVM that know; a setting behind a colon (xnack) is left to the compiler's default.
+amd_archs() {
+  local tool
+  for tool in /opt/rocm/llvm/bin/amdgpu-arch amdgpu-arch amdgpu-arch-22 rocm_agent_enumerator; do
+    if command -v "$tool" > /dev/null; then "$tool" 2> /dev/null; fi
+  done | sed 's/:.*//' | grep -E '^gfx[0-9a-f]+$' | grep -v '^gfx000$' | sort -u | paste -s -d ';'
+}
+
+mkdir -p build
 if [[ -z $build ]]; then
-  build=build/all
-  cmake --preset all -DTAMIS_TESTS=ON > /dev/null && cmake --build --preset all || exit 1
+  build=build/all options=(-DTAMIS_TESTS=ON)
+  archs=$(amd_archs)
+  if [[ -n $archs ]]; then
+    echo "AMD GPUs here: $archs"
+    options+=("-DTAMIS_HIP_ARCHS=$archs")
+  elif [[ $device == hip* && $device != hip-* ]]; then
+    echo "check-device.sh: no AMD GPU found (by amdgpu-arch, rocm_agent_enumerator): is the amdgpu driver loaded, and may" \
+      "this user open /dev/kfd (groups render, video)?" >&2
+  fi
+  cmake --preset all "${options[@]}" > build/configure.txt || { cat build/configure.txt; exit 1; }
+  grep '^-- backend' build/configure.txt
+  cmake --build --preset all || exit 1
 fi
 build=$(realpath "$build")
 export LD_LIBRARY_PATH=$build/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 if [[ -z $device ]]; then
   device=$("$build/bin/tamis" devices --json | python3 -c '
 import json, sys
-found = [b["backend"] for b in json.load(sys.stdin) if b["devices"] and b["backend"] != "cpu"]
+# hip-emu and hip-on-cuda are tests of the HIP backend
+found = [b["backend"] for b in json.load(sys.stdin) if b["devices"] and b["backend"] != "cpu" and "hip-" not in b["backend"]]
 print(found[0] if found else "cpu")')
 fi
+
+# Whether the device of that name was found; `tamis devices` says why not.
+is_here() {
+  "$build/bin/tamis" devices --json 2> /dev/null | python3 -c '
+import json, sys
+name, _, index = sys.argv[1].partition(":")
+sys.exit(all(b["backend"] != name or len(b["devices"]) <= int(index or 0) for b in json.load(sys.stdin)))' "$device"
+}
 
 # step NAME COMMAND…: runs it, says how long it took, and notes a failure.
 step() {
@@ -80,12 +109,12 @@ check_sanitized() {
   sanitized racecheck --max-elements 30000
 }
 
-mkdir -p build
 report=build/check-${device//:/-}$([[ $sanitize == no ]] || echo -sanitized).txt
 status=0
 {
   echo "tamis $(git describe --always --dirty 2> /dev/null || echo unknown), $(uname -srm), $(date -u +%F)"
   "$build/bin/tamis" devices
+  is_here || { echo "FAILED: there is no device $device, see above"; exit 1; }
   if [[ $sanitize == yes ]]; then check_sanitized; else check; fi
   exit $status
 } 2>&1 | tee "$report"

@@ -97,6 +97,9 @@ def make_rooms():
         Room(r"kernels_gpu/", r"core/numeric/.*|kernels_gpu/.*"),
         # Stands in for HIP's headers, and runs what was written against them.
         Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
+        # HIP's headers once more, on top of CUDA's.
+        Room(r"tests/hip_on_cuda/", r"hip/.*", VENDOR_HEADERS["cuda"]),
+        Room(r"tests/hip_code/", NOTHING, r"hip/.*"),
         Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),
         Room(r"apps/bench(_\w+)?\.(cpp|h)$", r"core/.*|apps/.*|bench/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"apps/parity_op\.cpp$", r"core/.*|apps/.*|tests/parity/.*", LIBRARIES + r"|CLI/.*"),

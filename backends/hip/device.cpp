@@ -4,6 +4,7 @@
 
 #include "backends/hip/buffer.h"
 #include "backends/hip/queue.h"
+#include "core/backend/arch_list.h"
 
 namespace tamis::hip {
 namespace {
@@ -27,6 +28,21 @@ DeviceInfo describe(const hipDeviceProp_t& properties, int index) {
   info.local_memory_bytes = static_cast<std::int64_t>(properties.sharedMemPerBlock);
   info.driver = driver_text();
   return info;
+}
+
+// Whether this library has kernels for the device. A test's build names no architectures: it has what it
+// needs.
+Status check_compiled_for(const hipDeviceProp_t& properties) {
+#if defined(TAMIS_HIP_COMPILED_FOR)
+  if (!covers_arch(TAMIS_HIP_COMPILED_FOR, properties.gcnArchName)) {
+    return unsupported(
+        "{} is {}; the kernels were compiled for {}: configure with -DTAMIS_HIP_ARCHS=<its gfx number>",
+        properties.name, properties.gcnArchName, TAMIS_HIP_COMPILED_FOR);
+  }
+#else
+  static_cast<void>(properties);
+#endif
+  return {};
 }
 
 }  // namespace
@@ -56,6 +72,7 @@ std::uint64_t arch_features(int arch) {
 Result<std::shared_ptr<Device>> HipDevice::open(int index) {
   hipDeviceProp_t properties;
   TAMIS_RETURN_IF_ERROR(to_status(hipGetDeviceProperties(&properties, index), "hipGetDeviceProperties"));
+  TAMIS_RETURN_IF_ERROR(check_compiled_for(properties));
   return std::shared_ptr<Device>(new HipDevice(describe(properties, index)));
 }
 

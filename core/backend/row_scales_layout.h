@@ -6,6 +6,9 @@
 //
 // rows = N, or E * N of a stacked weight. Same bits as stored: 1 + 4/128 bytes an element against 1 + 4/16384
 // (3.1 % more, within the 5 % that a layout may cost).
+//
+// "row_scales_fnuz" is the same for matrix instructions that read e4m3fnuz (gfx942): every code re-encoded
+// and every scale doubled, which changes no value (core/numeric/fp8_fnuz.h), but that -0 becomes 0.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,7 @@
 namespace tamis {
 
 inline constexpr const char* kRowScalesLayout = "row_scales";
+inline constexpr const char* kRowScalesFnuzLayout = "row_scales_fnuz";
 
 struct RowScalesShape {
   std::int64_t rows = 0;
@@ -31,12 +35,13 @@ RowScalesShape row_scales_shape(const TensorDesc& weight);
 // Why a row that reads this layout does not take the weight: it is not e4m3, is packed otherwise, starts
 // inside a scale block (its groups would not line up), or would grow beyond 5 %. A weight that is not loaded
 // yet is taken.
-Reason accept_row_scales(const Tensor& weight);
+Reason accept_row_scales(const Tensor& weight, const char* layout = kRowScalesLayout);
 
 // KernelRow::weight_layout of a row whose e4m3 weights (operands of rank >= 2) are all in this layout.
 Layout row_scales_layout(const DeviceInfo& device, const OpCall& call, std::size_t operand);
+Layout row_scales_fnuz_layout(const DeviceInfo& device, const OpCall& call, std::size_t operand);
 
-// KernelRow::pack. `stored` lies in host memory.
+// KernelRow::pack of either. `stored` lies in host memory. kUnsupported: a scale that cannot be doubled.
 Status pack_row_scales(const Weight& stored, Layout layout, std::span<std::byte> out);
 
 }  // namespace tamis

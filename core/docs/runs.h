@@ -4,8 +4,9 @@
 //   [{"backend": "cuda", "device": "NVIDIA H100 80GB HBM3", "how": "hardware", "date": "2026-11-22",
 //     "rows": ["cuda.linear.portable", …]}, …]
 //
-// how: "hardware", "software" (a rasteriser on the CPU) or "emulation" (the kernels compiled for the CPU). An
-// entry of rows may end in *, for a backend whose every row runs in the tests of every machine.
+// how: "hardware", "software" (a rasteriser on the CPU) or "emulation" (the kernels compiled for the CPU, or
+// for a GPU of another vendor). An entry of rows may end in *, for a backend whose every row runs in the
+// tests of every machine.
 #pragma once
 
 #include <string>

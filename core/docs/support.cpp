@@ -149,9 +149,10 @@ std::string support_document(const std::vector<const Backend*>& backends,
          "([tables.md](tables.md)).\n\n- `no file`: the backend has no rows for the op; its decomposition or "
          "the "
          "CPU's rows run instead.\n- (not run): compiled, and never run on any device. (software): run by a "
-         "rasteriser on the CPU.\n  (emulated): the kernels ran compiled for the CPU, never on a card. "
-         "Without a "
-         "mark: run on the hardware below.\n- composite: where no row takes it, its parts do.\n\n" +
+         "rasteriser on the CPU.\n  (emulated): the kernels ran on the CPU or on another vendor's GPU, "
+         "never on a "
+         "card of the backend's. Without a mark: run on the hardware below.\n- composite: where no row takes "
+         "it, its parts do.\n\n" +
          matrix(backends, runs) +
          "\n## Where rows ran\n\nFrom [runs.json](../runs.json): a row counts once all its parity cases "
          "passed "

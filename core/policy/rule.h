@@ -31,6 +31,7 @@ struct Facts {
   int major() const;
   int sm() const { return cuda() ? in.device.number : 0; }
   int gfx() const { return rocm() ? in.device.number : 0; }
+  bool rdna() const { return gfx() >= 0x1000; }
   // SGLang's is_blackwell, is_sm100_supported, is_sm120_supported: these ask for CUDA 12.8 too.
   bool blackwell() const;
   bool sm100() const { return major() == 10 && cuda() && in.device.cuda_version >= 1208; }

@@ -73,6 +73,8 @@ constexpr Rule kAttention[] = {
     {"attention.fa3", hopper, "fa3", kGeneric},
     {"attention.flashinfer", [](const Facts& f) { return f.sm100(); }, "flashinfer", kGeneric, kEverywhere,
      "SM100 reached through the generic function: other architectures, or only one phase's flag set"},
+    {"attention.triton_rdna", [](const Facts& f) { return f.rdna(); }, "triton", kTamis, kAuto,
+     "AITER has no kernels for RDNA"},
     {"attention.aiter", aiter_heads, "aiter", kGeneric},
     {"attention.mps", [](const Facts& f) { return f.in.device.platform == PolicyPlatform::kMps; },
      "torch_native", kGeneric},

@@ -45,6 +45,8 @@ constexpr Rule kFp8Gemm[] = {
      "flashinfer_trtllm", utils()},
     {"gemm.cutlass", [](const Facts& f) { return f.sm() >= 90 && !f.flags().no_cutlass_fp8; }, "cutlass",
      utils()},
+    {"gemm.triton_rdna", [](const Facts& f) { return f.rdna(); }, "triton", kTamis, kAuto,
+     "AITER has no kernels for RDNA"},
     {"gemm.aiter", [](const Facts& f) { return f.rocm() && !f.flags().no_aiter; }, "aiter", utils(),
      kEverywhere, "for gfx90a, which has no FP8 units, the sheet makes no exception"},
     {"gemm.triton", nullptr, "triton", utils()},

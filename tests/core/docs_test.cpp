@@ -141,6 +141,22 @@ TEST(Docs, BrokenRunsSayWhatIsWrong) {
       contains(message(R"([{"backend":"hip","device":"d","how":"hardware","date":"2026-11-22"}])"), "rows"));
 }
 
+// What ran on another vendor's GPU, or on the CPU, says nothing of AMD's.
+TEST(Docs, RowsOfHipRanOnHardwareOnlyWhereThatIsAmds) {
+  std::ifstream in(std::string(TAMIS_SOURCE_DIR) + "/docs/runs.json");
+  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const Result<std::vector<RunRecord>> runs = parse_runs(text, "runs.json");
+  ASSERT_TRUE(runs.ok()) << runs.status().message();
+  int records = 0;
+  for (const RunRecord& run : *runs) {
+    if (run.backend != "hip") continue;
+    ++records;
+    EXPECT_TRUE(run.how == "emulation" || (run.how == "hardware" && run.device.starts_with("AMD ")))
+        << run.device << ": " << run.how;
+  }
+  EXPECT_GT(records, 0);
+}
+
 TEST(Docs, DifferencesAreNamedByLine) {
   const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "docs_test";
   std::filesystem::create_directories(folder);

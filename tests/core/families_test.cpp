@@ -5,6 +5,8 @@
 #include <set>
 #include <sstream>
 
+#include <fmt/format.h>
+
 #include <gtest/gtest.h>
 
 #include "core/backend/registry.h"
@@ -79,6 +81,74 @@ TEST(Families, WhatThePolicyAsksForIsKnown) {
           }
         }
       }
+    }
+  }
+}
+
+// (op, family) that the policy asks for on a device, over models, batches and both editions of the rules.
+std::set<std::pair<std::string, std::string>> asked_on(const char* device) {
+  std::set<std::pair<std::string, std::string>> asked;
+  for (const std::string& model : policy_model_names()) {
+    for (const PolicyRules rules : {PolicyRules::k2026_04, PolicyRules::k2026_08}) {
+      for (const BatchKind kind : {BatchKind::kExtend, BatchKind::kDecode}) {
+        PolicyInput input{policy_device(device).value(), policy_model(model).value(), {}, {}, rules};
+        input.batch = {kind, {{kind == BatchKind::kDecode ? 1 : 512, 4096}}};
+        for (const OpFamily& entry : policy_families(decide(input, PolicyMode::kAuto)))
+          asked.insert({entry.op, entry.family});
+      }
+    }
+  }
+  return asked;
+}
+
+using Asked = std::set<std::pair<std::string, std::string>>;
+const Asked kAskedOnCdna = {{"sparse_mla", "tilelang"}, {"dense_mla", "aiter"},
+                            {"mha_prefill", "aiter"},   {"linear", "aiter"},
+                            {"moe_experts", "triton"},  {"topk_select", "sgl-kernel"}};
+// Neither TileLang's kernels nor AITER's are written for RDNA.
+const Asked kAskedOnRdna = {{"dense_mla", "triton"},
+                            {"mha_prefill", "triton"},
+                            {"linear", "triton"},
+                            {"moe_experts", "triton"},
+                            {"topk_select", "sgl-kernel"}};
+
+TEST(Families, WhatThePolicyAsksForOnAmd) {
+  for (const char* device : {"gfx90a", "gfx942"}) {
+    Asked asked = asked_on(device);
+    std::erase_if(asked, [](const auto& entry) { return entry.second == "auto"; });
+    EXPECT_EQ(asked, kAskedOnCdna) << device;
+  }
+  for (const char* device : {"gfx1100", "gfx1201"}) EXPECT_EQ(asked_on(device), kAskedOnRdna) << device;
+}
+
+// Rows with matrix instructions of `unit` that do not carry what is asked of their op: they would stand
+// behind any row that does.
+std::vector<std::string> rows_without(std::span<const KernelRow> rows, const char* unit, const Asked& asked) {
+  std::vector<std::string> found;
+  for (const KernelRow& row : rows) {
+    if (!has_family(row, unit)) continue;
+    for (const auto& [op, family] : asked) {
+      if (op == row.op && !has_family(row, family)) found.push_back(fmt::format("{}: {}", row.name, family));
+    }
+  }
+  return found;
+}
+
+TEST(Families, RowsWithoutTheNameAskedForAreFound) {
+  const KernelRow rows[] = {{.name = "a", .op = "sparse_mla", .families = "mfma tilelang"},
+                            {.name = "b", .op = "sparse_mla", .families = "mfma"},
+                            {.name = "c", .op = "sparse_mla", .families = "wmma"},
+                            {.name = "d", .op = "embed", .families = "mfma"}};
+  EXPECT_EQ(rows_without(rows, "mfma", kAskedOnCdna), std::vector<std::string>{"b: tilelang"});
+}
+
+TEST(Families, MatrixRowsOnAmdCarryWhatIsAskedFor) {
+  for (const char* name : {"hip", "hip-emu"}) {
+    const Backend* backend = Registry::instance().backend(name);
+    if (backend == nullptr) continue;
+    for (const OpDef* op : all_ops()) {
+      EXPECT_EQ(rows_without(backend->rows(op->name), "mfma", kAskedOnCdna), std::vector<std::string>());
+      EXPECT_EQ(rows_without(backend->rows(op->name), "wmma", kAskedOnRdna), std::vector<std::string>());
     }
   }
 }

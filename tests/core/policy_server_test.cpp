@@ -164,6 +164,7 @@ constexpr PolicyCase kCases[] = {
     {"gemm.flashinfer_sm100", "sm100 v32 --no-deep-gemm true", "flashinfer_trtllm"},
     {"gemm.cutlass", "sm90 v32 --no-deep-gemm true", "cutlass"},
     {"gemm.cutlass", "sm100 v32 --no-deep-gemm true --no-flashinfer true", "cutlass"},
+    {"gemm.triton_rdna", "gfx1201 v32 auto", "triton"},
     {"gemm.aiter", "gfx942 v32", "aiter"},
     {"gemm.triton", "sm89 v32", "triton"},
     {"gemm.triton", "gfx942 v32 --no-aiter true", "triton"},
