@@ -1,4 +1,4 @@
-// CPU rows of linear: one walk over blocks of 64 outputs, by the product that multiplies them
+// CPU rows of linear: one walk over blocks of outputs, by the product that multiplies them
 // (kernels/product/product.h).
 #include "core/ops/linear/linear.h"
 

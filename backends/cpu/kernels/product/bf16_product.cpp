@@ -84,20 +84,15 @@ bool foldable(float scale) {
   return (std::bit_cast<std::uint32_t>(scale) & 0x807fffffu) == 0 && scale > 1e-30f && scale < 1e30f;
 }
 
-// Whether widening may apply the scales of all rows.
-bool scales_fold(const RowList& list, std::int64_t k) {
+// Whether widening may apply the scales of the 16 rows from `first`. Asked for each block by itself, so that
+// no result depends on how outputs are shared among threads.
+bool scales_fold(const RowList& list, std::int64_t first, std::int64_t k) {
   if (list.format != WeightFormat::kE4M3) return true;
-  const float* checked = nullptr;
-  for (std::int64_t row = 0; row < kProductOutputs && list.rows[row] != nullptr; ++row) {
-    const float* scales = list.scales[row];
-    if (scales == checked) continue;
-    if (row % kBlockRows != 0) return false;  // the rows of a block differ
-    for (std::int64_t g = 0; g < groups(k); ++g) {
-      if (!foldable(scales[g])) return false;
-    }
-    checked = scales;
+  const float* scales = list.scales[first];
+  for (std::int64_t row = first; row < first + kBlockRows; ++row) {
+    if (list.rows[row] != nullptr && list.scales[row] != scales) return false;
   }
-  return true;
+  return std::all_of(scales, scales + groups(k), foldable);
 }
 
 const float* x_scales(const ProductInput& in) {
@@ -161,7 +156,10 @@ void add_tile(const ProductInput& in, const Tile& tile, const BlockProduct& whol
 template <AddFn add>
 void multiply_blocks(const ProductInput& in, const RowList& list, std::int64_t count, float* c,
                      std::int64_t ldc) {
-  const bool fold = x_scales(in) == nullptr && scales_fold(list, in.k);
+  bool fold[kProductOutputs / kBlockRows] = {};
+  for (std::int64_t row = 0; row < count; row += kBlockRows) {
+    fold[row / kBlockRows] = x_scales(in) == nullptr && scales_fold(list, row, in.k);
+  }
   auto* blocks = reinterpret_cast<std::uint16_t*>(in.scratch);
   const std::int64_t columns = (count + kBlockRows - 1) / kBlockRows * kBlockRows;
   for (std::int64_t t = 0; t < in.rows; ++t) std::fill_n(c + t * ldc, columns, 0.0f);
@@ -171,9 +169,12 @@ void multiply_blocks(const ProductInput& in, const RowList& list, std::int64_t c
   p.ldc = ldc;
   p.spare = reinterpret_cast<float*>(in.scratch + 2 * kTileRows * kChunkCols);
   for (std::int64_t col = 0; col < in.k; col += kChunkCols) {
-    for (std::int64_t row = 0; row < count; row += kTileRows) {
-      const Tile tile{list, row, std::min(kTileRows, count - row), col, std::min(kChunkCols, in.k - col),
-                      fold};
+    for (std::int64_t row = 0, end = 0; row < count; row = end) {
+      const bool folds = fold[row / kBlockRows];
+      for (end = row + kBlockRows; end < count && end < row + kTileRows && fold[end / kBlockRows] == folds;) {
+        end += kBlockRows;
+      }
+      const Tile tile{list, row, std::min(end, count) - row, col, std::min(kChunkCols, in.k - col), folds};
       widen_tile(tile, blocks);
       p.block_count = (tile.count + kBlockRows - 1) / kBlockRows;
       p.c = c + row;
