@@ -7,6 +7,7 @@
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 #include "core/backend/registry.h"
+#include "core/base/settings.h"
 #include "cpu_row_table.inc"
 
 namespace tamis::cpu {
@@ -31,10 +32,10 @@ class HostBuffer final : public Buffer {
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice() {
+  explicit CpuDevice(std::uint64_t features) {
     info_.name = cpu_name();
     info_.backend = "cpu";
-    info_.features = detect_features();
+    info_.features = features;
     info_.units = thread_count();
     info_.memory_bytes = total_memory_bytes();
     info_.local_memory_bytes = 1 << 20;
@@ -70,7 +71,11 @@ class CpuDevice final : public Device {
 class CpuBackend final : public Backend {
  public:
   const char* name() const override { return "cpu"; }
-  DeviceList enumerate() override { return {{std::make_shared<CpuDevice>()}, ""}; }
+  DeviceList enumerate() override {
+    const Result<std::uint64_t> features = usable_features(settings::cpu_isa());
+    if (!features.ok()) return {{}, features.status().message()};
+    return {{std::make_shared<CpuDevice>(features.value())}, ""};
+  }
   std::span<const KernelRow> rows(const char* op) const override { return find_rows(op); }
 };
 

@@ -22,31 +22,56 @@ bool request_amx() {
   constexpr int kXTileData = 18;
   return syscall(SYS_arch_prctl, kArchReqXcompPerm, kXTileData) == 0;
 }
-#endif
 
-}  // namespace
-
-std::uint64_t detect_features() {
-  std::uint64_t bits = kOpenBlas;
-#if defined(__x86_64__)
+std::uint64_t cpu_features() {
+  std::uint64_t bits = 0;
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) bits |= kAvx2;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     bits |= kAvx512;
+    if (__builtin_cpu_supports("avx512vbmi")) bits |= kAvx512Vbmi;
+    if (__builtin_cpu_supports("avx512bf16")) bits |= kAvx512Bf16;
+    // Zen 5: 456 GFLOP/s a core against 231 of f32. Sapphire Rapids: 110 against 220.
+    if ((bits & kAvx512Bf16) != 0 && __builtin_cpu_is("amd")) bits |= kFastBf16Dot;
   }
-  if (__builtin_cpu_supports("avx512bf16")) bits |= kAvx512Bf16;
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) != 0) {
+  if ((bits & kAvx512) != 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0) {
     if ((d & (1u << 23)) != 0) bits |= kAvx512Fp16;
-    const bool tiles = (d & (1u << 24)) != 0;
-    if (tiles && request_amx()) {
-      if ((d & (1u << 22)) != 0) bits |= kAmxBf16;
-      if ((d & (1u << 25)) != 0) bits |= kAmxInt8;
-    }
+    if ((d & (1u << 24)) != 0 && (d & (1u << 22)) != 0) bits |= kAmxBf16;
+    if ((d & (1u << 24)) != 0 && (d & (1u << 25)) != 0) bits |= kAmxInt8;
   }
-#endif
   return bits;
+}
+#endif
+
+struct Level {
+  const char* name;
+  std::uint64_t features;
+};
+constexpr std::uint64_t kAvx2Level = kOpenBlas | kAvx2;
+constexpr std::uint64_t kAvx512Level =
+    kAvx2Level | kAvx512 | kAvx512Vbmi | kAvx512Bf16 | kAvx512Fp16 | kFastBf16Dot;
+constexpr std::uint64_t kAmxLevel = kAvx512Level | kAmxBf16 | kAmxInt8;
+constexpr Level kLevels[] = {
+    {"portable", kOpenBlas}, {"avx2", kAvx2Level}, {"avx512", kAvx512Level}, {"amx", kAmxLevel}};
+
+}  // namespace
+
+Result<std::uint64_t> usable_features(const std::string& level) {
+  for (const Level& known : kLevels) {
+    if (level != known.name && !(level.empty() && known.features == kAmxLevel)) continue;
+    std::uint64_t found = kOpenBlas;
+#if defined(__x86_64__)
+    found |= cpu_features();
+#endif
+    found &= known.features;
+#if defined(__x86_64__)
+    if ((found & (kAmxBf16 | kAmxInt8)) != 0 && !request_amx()) found &= kAvx512Level;
+#endif
+    return found;
+  }
+  return invalid_argument("TAMIS_CPU_ISA: expected portable, avx2, avx512 or amx, found {}", level);
 }
 
 std::string cpu_name() {

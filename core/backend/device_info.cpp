@@ -24,6 +24,8 @@ const char* feature_name(std::uint64_t bit) {
     case kShaderInt8: return "shader_int8";
     case kShaderBf16: return "shader_bf16";
     case kIntegerDot: return "integer_dot_product";
+    case kAvx512Vbmi: return "avx512_vbmi";
+    case kFastBf16Dot: return "fast_bf16_dot";
     default: return "unknown feature";
   }
 }

@@ -31,6 +31,8 @@ enum Feature : std::uint64_t {
   kShaderInt8 = 1ull << 30,
   kShaderBf16 = 1ull << 31,
   kIntegerDot = 1ull << 32,  // of four packed bytes, in hardware
+  kAvx512Vbmi = 1ull << 33,
+  kFastBf16Dot = 1ull << 34,  // vdpbf16ps begins as often as an f32 multiply-add
 };
 const char* feature_name(std::uint64_t bit);
 

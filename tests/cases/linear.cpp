@@ -2,6 +2,8 @@
 // that cut scale blocks, each act_quant.
 #include "core/ops/linear/linear.h"
 
+#include <limits>
+
 #include "tests/cases/rows.h"
 
 namespace tamis::cases {
@@ -49,6 +51,39 @@ void add_few_tokens(CaseList& list) {
   }
   list.push_back(
       simple({17, 17032, 256}, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kBF16}));
+}
+
+// Normal values, every 97th NaN.
+Fill fill_some_nan() {
+  return [](HostView& view, Rng& rng) {
+    for (std::int64_t i = 0; i < view.size(); ++i) {
+      view.set(i, i % 97 == 96 ? std::numeric_limits<double>::quiet_NaN() : 4.0 * rng.normal());
+    }
+  };
+}
+
+// bf16 times e4m3 pieces that begin inside scale blocks, whose rows lie apart and end within any tile; few
+// tokens and many. And codes that are NaN.
+void add_cut_pieces(CaseList& list) {
+  for (std::int64_t tokens : {2, 9, 40}) {
+    for (std::int64_t first_col : {0, 60}) {
+      for (ActQuant quant : {ActQuant::kNone, ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
+        const Shape s{tokens, 150, 700};
+        Case c = simple(s, DType::kBF16, DType::kE4M3, {quant, DType::kF32});
+        c.name = fmt::format("cut_pieces_t{}_c{}_q{}", tokens, first_col, static_cast<int>(quant));
+        c.operands[1] = weight(DType::kE4M3, s, 100, first_col);
+        c.operands[1].piece_rows = {1, 62, 27, 60};
+        list.push_back(std::move(c));
+      }
+    }
+    Case nan = simple({tokens, 40, 90}, DType::kBF16, DType::kE4M3, {ActQuant::kNone, DType::kF32});
+    nan.name = fmt::format("nan_weights_t{}", tokens);
+    nan.operands[1].fill = fill_some_nan();
+    list.push_back(nan);
+    nan.name = fmt::format("nan_weights_f32_t{}", tokens);
+    nan.operands[0].desc.dtype = DType::kF32;
+    list.push_back(std::move(nan));
+  }
 }
 
 // DeepSeek-V3.2's largest projections, as its checkpoint stores them; and square products, as large as the
@@ -105,6 +140,7 @@ CaseList cases_linear() {
                             output()}));
   add_tiles(list);
   add_few_tokens(list);
+  add_cut_pieces(list);
   add_perf(list);
   return list;
 }

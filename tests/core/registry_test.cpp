@@ -47,6 +47,32 @@ bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+// What the CPU backend says with TAMIS_CPU_ISA set.
+DeviceList cpu_at(const char* level) {
+  setenv("TAMIS_CPU_ISA", level, 1);
+  DeviceList list = find_record("cpu")->backend->enumerate();
+  unsetenv("TAMIS_CPU_ISA");
+  return list;
+}
+
+TEST(Registry, CpuUsesNothingAboveTheLevelThatIsForced) {
+  constexpr std::uint64_t kAbove2 = kAvx512 | kAvx512Vbmi | kAvx512Bf16 | kAvx512Fp16 | kFastBf16Dot;
+  constexpr std::uint64_t kAbove512 = kAmxBf16 | kAmxInt8;
+  const auto features = [](const char* level) {
+    const DeviceList list = cpu_at(level);
+    return list.devices.empty() ? ~0ull : list.devices.front()->info().features;
+  };
+  EXPECT_EQ(features("portable"), kOpenBlas);
+  EXPECT_EQ(features("avx2") & ~std::uint64_t{kAvx2}, kOpenBlas);
+  EXPECT_EQ(features("avx512") & kAbove512, 0u);
+  EXPECT_EQ(features("avx512") & ~kAbove2, features("avx2"));
+  EXPECT_EQ(features("amx") & ~kAbove512, features("avx512"));
+  EXPECT_EQ(features("amx"), features(""));
+  const DeviceList unknown = cpu_at("sse9");
+  EXPECT_TRUE(unknown.devices.empty());
+  EXPECT_TRUE(mentions(unknown.why_none, "portable, avx2, avx512 or amx, found sse9")) << unknown.why_none;
+}
+
 TEST(Registry, CpuIsLinkedInAndHasADevice) {
   const BackendRecord* cpu = find_record("cpu");
   ASSERT_NE(cpu, nullptr);

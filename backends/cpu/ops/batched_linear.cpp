@@ -1,12 +1,15 @@
-// CPU rows of batched_linear. Work is cut into (head, 64 outputs): a thread widens that block of the weight
-// to f32 once (64 K floats, in the second-level cache up to K = 512), then takes the tokens 64 at a time.
-// Each weight element is read from memory once, x once per block of outputs. Bound by memory for few tokens
-// (a decode step reads h N K weights for 2 FLOPs each per token), by the multiplication otherwise. The
-// OpenBLAS row multiplies with sgemm, the portable row with plain loops.
+// CPU rows of batched_linear. Work is cut into (head, 64 outputs). Weights [h, N, K] go through a product
+// (kernels/product/product.h). Weights [h, K, N] are widened to f32, [K, 64 outputs], and meet the tokens 64
+// at a time: K is at most 512 in the published models, 128 KiB. Each weight element is read from memory once,
+// x once per block of outputs. Bound by memory for few tokens (a decode step reads h N K weights for 2 FLOPs
+// each per token), by the multiplication otherwise.
 #include "core/ops/batched_linear/batched_linear.h"
 
 #include "backends/cpu/blas.h"
 #include "backends/cpu/kernels/common/rows.h"
+#include "backends/cpu/kernels/product/f32.h"
+#include "backends/cpu/kernels/product/product_rows.h"
+#include "backends/cpu/kernels/product/runs.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/weight_access.h"
 
@@ -15,29 +18,32 @@ namespace {
 
 using namespace batched_linear_operand;
 
-constexpr std::int64_t kBlockOutputs = 64;
-constexpr std::int64_t kBlockTokens = 64;
+constexpr std::int64_t kBlockOutputs = 64, kBlockTokens = 64;
 
-// One thread's workspace.
-struct Blocks {
-  float* w;    // [outputs, K], or [K, outputs] if w_is_kn
-  float* x;    // [tokens, K]
-  float* out;  // [tokens, outputs]
+// How a row multiplies: weights [N, K] by a product; [K, N] by widening rows of it (columns from `first`) to
+// dst[rows, kBlockOutputs], and adding a[m, k] · b[k, n] to c.
+struct KnKernels {
+  void (*widen)(const Weight& weight, const WeightBlock& block, float* dst);
+  void (*add)(const TileShape& shape, const float* a, const float* b, float* c);
 };
 
-std::int64_t thread_floats(const OpCall& call) {
-  const std::int64_t k = call[kX].desc.dim(2);
-  return kBlockOutputs * k + kBlockTokens * k + kBlockTokens * kBlockOutputs;
-}
+// One thread's workspace: the prepared tokens and the product's scratch, or x and w in f32; then c.
+struct Sizes {
+  std::int64_t k, row, x, w, thread;
 
+  Sizes(const Product& product, const OpCall& call) {
+    const bool kn = call.as<BatchedLinearParams>().w_is_kn;
+    k = call[kX].desc.dim(2);
+    row = kn ? 4 * ((k + 15) / 16 * 16) : product.row_bytes(k);
+    x = kBlockTokens * row;
+    w = kn ? 4 * k * kBlockOutputs : product.scratch_bytes(k);
+    thread = x + w + 4 * std::max((k + 15) / 16 * 16, kBlockTokens * kBlockOutputs);
+  }
+};
+
+template <const Product& product>
 std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
-  return thread_workspace_bytes(device, thread_floats(call));
-}
-
-Blocks thread_blocks(const OpCall& call, const Scratch& scratch, int thread) {
-  float* w = thread_workspace(scratch, thread, thread_floats(call));
-  const std::int64_t k = call[kX].desc.dim(2);
-  return {w, w + kBlockOutputs * k, w + (kBlockOutputs + kBlockTokens) * k};
+  return device.units * Sizes(product, call).thread;
 }
 
 // Outputs [first, first + count) of one head.
@@ -45,105 +51,173 @@ struct Task {
   std::int64_t head, first, count;
 };
 
-void widen_block(const OpCall& call, const Task& task, float* dst) {
-  const std::int64_t k = call[kX].desc.dim(2), n = call[kY].desc.dim(2);
-  if (call.as<BatchedLinearParams>().w_is_kn) {
-    widen_weight(*call[kWeight].weight, {task.head * k, k, task.first, task.count}, dst);
-  } else {
-    widen_weight(*call[kWeight].weight, {task.head * n + task.first, task.count, 0, k}, dst);
+void widen_portable(const Weight& weight, const WeightBlock& block, float* dst) {
+  for (std::int64_t r = 0; r < block.rows; ++r) {
+    widen_weight(weight, {block.first_row + r, 1, block.first_col, block.cols}, dst + r * kBlockOutputs);
   }
 }
 
-// out[t, j] = x[t] · w[j].
-void multiply_nt(const float* x, const float* w, const SgemmShape& s, float* out) {
-  for (std::int64_t t = 0; t < s.m; ++t) {
-    const float* a = x + t * s.lda;
-    for (std::int64_t j = 0; j < s.n; ++j) {
-      const float* b = w + j * s.ldb;
-      out[t * s.ldc + j] = lane_sum<float>(s.k, [a, b](std::int64_t i) { return a[i] * b[i]; });
-    }
-  }
+template <const F32Kernels& kernels>
+void widen_vectors(const Weight& weight, const WeightBlock& block, float* dst) {
+  for_each_run(weight, block.first_row, block.rows, [&](const WeightRows& run, std::int64_t at) {
+    kernels.widen(run, {block.first_col, block.cols, dst + at * kBlockOutputs, kBlockOutputs});
+  });
 }
 
-// out[t] = sum over i of x[t, i] · w[i]: running sums of all outputs, one weight row after the other.
-void multiply_nn(const float* x, const float* w, const SgemmShape& s, float* out) {
+// Running sums of all outputs, one weight row after the other.
+void add_portable(const TileShape& s, const float* a, const float* b, float* c) {
   for (std::int64_t t = 0; t < s.m; ++t) {
-    float* sums = out + t * s.ldc;
-    std::fill(sums, sums + s.n, 0.0f);
     for (std::int64_t i = 0; i < s.k; ++i) {
-      const float value = x[t * s.lda + i];
-      const float* b = w + i * s.ldb;
-      for (std::int64_t j = 0; j < s.n; ++j) sums[j] += value * b[j];
+      const float value = a[t * s.lda + i];
+      for (std::int64_t j = 0; j < s.n; ++j) c[t * s.ldc + j] += value * b[i * s.ldb + j];
     }
   }
 }
 
-void multiply_nt_blas(const float* x, const float* w, const SgemmShape& s, float* out) {
-  sgemm_nt(s, x, w, out);
-}
-void multiply_nn_blas(const float* x, const float* w, const SgemmShape& s, float* out) {
-  sgemm_nn(s, x, w, out);
+void add_blas(const TileShape& s, const float* a, const float* b, float* c) {
+  sgemm_nn({s.m, s.n, s.k, s.lda, s.ldb, s.ldc}, a, b, c, 1.0f, 1.0f);
 }
 
-using MultiplyFn = void (*)(const float* x, const float* w, const SgemmShape& shape, float* out);
+template <const F32Kernels& kernels>
+void add_vectors(const TileShape& s, const float* a, const float* b, float* c) {
+  kernels.add_nn({s.m, (s.n + 15) / 16 * 16, s.k, s.lda, s.ldb, s.ldc}, a, b, c);
+}
 
-template <MultiplyFn nt, MultiplyFn nn>
-void run_task(const OpCall& call, const Task& task, const Blocks& blocks) {
+// c[tokens, 64] = x · W of the task.
+template <const Product& product, const KnKernels& kn>
+void multiply(const OpCall& call, const Task& task, std::int64_t tokens, std::byte* memory, float* c) {
+  const Sizes sizes(product, call);
   const auto& params = call.as<BatchedLinearParams>();
-  const Tensor &x = call[kX], &y = call[kY];
-  const std::int64_t tokens = x.desc.dim(0), heads = x.desc.dim(1), k = x.desc.dim(2);
+  if (!params.w_is_kn) {
+    const std::int64_t first_row = task.head * call[kY].desc.dim(2) + task.first;
+    const ProductInput in{call[kWeight].weight, params.act_quant, sizes.k, memory, tokens, memory + sizes.x};
+    return product.multiply(in, first_row, task.count, c, kBlockOutputs);
+  }
+  const auto* x = reinterpret_cast<const float*>(memory);
+  const auto* w = reinterpret_cast<const float*>(memory + sizes.x);
+  std::fill_n(c, tokens * kBlockOutputs, 0.0f);
+  kn.add({tokens, task.count, sizes.k, sizes.row / 4, kBlockOutputs, kBlockOutputs}, x, w, c);
+}
+
+template <const Product& product>
+void prepare(const OpCall& call, std::int64_t row, float* scratch, std::byte* dst) {
+  const auto& params = call.as<BatchedLinearParams>();
+  const std::int64_t k = call[kX].desc.dim(2);
+  auto* values = params.w_is_kn ? reinterpret_cast<float*>(dst) : scratch;
+  load_row(call[kX], row, values);
+  if (params.w_is_kn) return fake_quantize_row(params.act_quant, values, k);
+  product.prepare(params.act_quant, values, k, dst);
+}
+
+template <const Product& product, const KnKernels& kn>
+void run_task(const OpCall& call, const Task& task, std::byte* memory) {
+  const Sizes sizes(product, call);
+  const Tensor& y = call[kY];
+  const std::int64_t tokens = y.desc.dim(0), heads = y.desc.dim(1);
   const auto y_size = static_cast<std::int64_t>(dtype_size(y.desc.dtype));
-  widen_block(call, task, blocks.w);
+  auto* c = reinterpret_cast<float*>(memory + sizes.x + sizes.w);
+  if (call.as<BatchedLinearParams>().w_is_kn) {
+    auto* w = reinterpret_cast<float*>(memory + sizes.x);
+    if (task.count < kBlockOutputs) std::fill_n(w, sizes.k * kBlockOutputs, 0.0f);
+    kn.widen(*call[kWeight].weight, {task.head * sizes.k, sizes.k, task.first, task.count}, w);
+  }
   for (std::int64_t begin = 0; begin < tokens; begin += kBlockTokens) {
     const std::int64_t count = std::min(kBlockTokens, tokens - begin);
     for (std::int64_t t = 0; t < count; ++t) {
-      load_row(x, (begin + t) * heads + task.head, blocks.x + t * k);
-      fake_quantize_row(params.act_quant, blocks.x + t * k, k);
+      prepare<product>(call, (begin + t) * heads + task.head, c, memory + t * sizes.row);
     }
-    const SgemmShape shape{count, task.count, k, k, params.w_is_kn ? task.count : k, task.count};
-    (params.w_is_kn ? nn : nt)(blocks.x, blocks.w, shape, blocks.out);
+    multiply<product, kn>(call, task, count, memory, c);
     for (std::int64_t t = 0; t < count; ++t) {
       std::byte* dst = row_address(y, begin + t, task.head) + task.first * y_size;
-      store_floats(y.desc.dtype, blocks.out + t * task.count, task.count, dst);
+      store_floats(y.desc.dtype, c + t * kBlockOutputs, task.count, dst);
     }
   }
 }
 
-template <MultiplyFn nt, MultiplyFn nn>
+template <const Product& product, const KnKernels& kn>
 Status compute(const OpCall& call, const Scratch& scratch) {
+  const Sizes sizes(product, call);
   const std::int64_t heads = call[kX].desc.dim(1), n = call[kY].desc.dim(2);
   const std::int64_t blocks_per_head = (n + kBlockOutputs - 1) / kBlockOutputs;
+  std::byte* memory = scratch.workspace->host() + scratch.workspace_offset;
   parallel_for(heads * blocks_per_head, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    const Blocks blocks = thread_blocks(call, scratch, thread);
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t first = item % blocks_per_head * kBlockOutputs;
       const Task task{item / blocks_per_head, first, std::min(kBlockOutputs, n - first)};
-      run_task<nt, nn>(call, task, blocks);
+      run_task<product, kn>(call, task, memory + thread * sizes.thread);
     }
   });
   return {};
 }
+
+Reason accepts_bf16(const DeviceInfo& device, const OpCall& call) {
+  const auto& params = call.as<BatchedLinearParams>();
+  if (params.w_is_kn) return reject("w is [h, K, N], the row takes [h, N, K]");
+  Reason stored = accepts_stored_weights(device, call);
+  return stored.accepted() ? accept_bf16_product(call[kX], call[kWeight], params.act_quant) : stored;
+}
+
+Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall& call) {
+  return prefer_bf16_product(device, call[kX].desc.dim(0));
+}
+
+constexpr KnKernels kPortableKn{&widen_portable, &add_portable}, kBlasKn{&widen_portable, &add_blas};
+#if defined(__x86_64__)
+constexpr KnKernels kAvx2Kn{&widen_vectors<kF32Avx2>, &add_vectors<kF32Avx2>};
+constexpr KnKernels kAvx512Kn{&widen_vectors<kF32Avx512>, &add_vectors<kF32Avx512>};
+#endif
 
 Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kX].desc.dim(0) >= 4 ? accept() : reason::slower("fewer than 4 tokens");
 }
 
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.batched_linear.amx_bf16",
+     .op = "batched_linear",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .accepts = accepts_bf16,
+     .workspace = workspace<kAmxProduct>,
+     .launch = launch<&compute<kAmxProduct, kAvx512Kn>>},
+    {.name = "cpu.batched_linear.avx512_bf16",
+     .op = "batched_linear",
+     .families = "avx512",
+     .needs = {.all_of = kBf16ProductNeeds},
+     .accepts = accepts_bf16,
+     .prefers = prefers_bf16_dot,
+     .workspace = workspace<kAvx512Bf16Product>,
+     .launch = launch<&compute<kAvx512Bf16Product, kAvx512Kn>>},
+    {.name = "cpu.batched_linear.avx512",
+     .op = "batched_linear",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512},
+     .accepts = accepts_stored_weights,
+     .workspace = workspace<kAvx512Product>,
+     .launch = launch<&compute<kAvx512Product, kAvx512Kn>>},
+    {.name = "cpu.batched_linear.avx2",
+     .op = "batched_linear",
+     .families = "avx2",
+     .needs = {.all_of = kAvx2},
+     .accepts = accepts_stored_weights,
+     .workspace = workspace<kAvx2Product>,
+     .launch = launch<&compute<kAvx2Product, kAvx2Kn>>},
+#endif
     {.name = "cpu.batched_linear.openblas",
      .op = "batched_linear",
      .families = "openblas",
      .needs = {.all_of = kOpenBlas},
      .accepts = accepts_stored_weights,
      .prefers = prefers_blas,
-     .workspace = workspace,
-     .launch = launch<&compute<&multiply_nt_blas, &multiply_nn_blas>>},
+     .workspace = workspace<kBlasProduct>,
+     .launch = launch<&compute<kBlasProduct, kBlasKn>>},
     {.name = "cpu.batched_linear.portable",
      .op = "batched_linear",
      .families = "portable",
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts_stored_weights,
-     .workspace = workspace,
-     .launch = launch<&compute<&multiply_nt, &multiply_nn>>},
+     .workspace = workspace<kPortableProduct>,
+     .launch = launch<&compute<kPortableProduct, kPortableKn>>},
 };
 
 }  // namespace

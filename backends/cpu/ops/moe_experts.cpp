@@ -1,9 +1,11 @@
-// CPU rows of moe_experts: one fused kernel (kernels/moe_experts/fused.cpp), which multiplies tiles with
-// plain loops or with OpenBLAS.
+// CPU rows of moe_experts: one fused kernel (kernels/moe_experts/fused.cpp), by the product that multiplies
+// its blocks.
 #include "core/ops/moe_experts/moe_experts.h"
 
 #include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/common/tile_product.h"
 #include "backends/cpu/kernels/moe_experts/fused.h"
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 
 namespace tamis::cpu {
@@ -25,27 +27,81 @@ Reason accepts(const DeviceInfo&, const OpCall& call) {
   return accept();
 }
 
+Reason accepts_bf16(const DeviceInfo& device, const OpCall& call) {
+  const ActQuant act_quant = call.as<MoeExpertsParams>().act_quant;
+  for (int i : {kW13, kW2}) {
+    Reason reason = accept_bf16_product(call[kX], call[i], act_quant);
+    if (!reason.accepted()) return reason;
+  }
+  return accepts(device, call);
+}
+
+Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall& call) {
+  return prefer_bf16_product(device, call[kX].desc.dim(0));
+}
+
+template <const Product& product>
+std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
+  return moe_experts_workspace(product, device, call);
+}
+
+template <const Product& product>
+Status compute(const OpCall& call, const Scratch& scratch) {
+  return moe_experts(product, call, scratch);
+}
+
 // With fewer tokens no expert reaches the rows from which OpenBLAS is used.
 Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kX].desc.dim(0) >= kBlasRows ? accept() : reason::slower("fewer than 8 tokens");
 }
 
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.moe_experts.amx_bf16",
+     .op = "moe_experts",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .accepts = accepts_bf16,
+     .workspace = workspace<kAmxProduct>,
+     .launch = launch<&compute<kAmxProduct>>},
+    {.name = "cpu.moe_experts.avx512_bf16",
+     .op = "moe_experts",
+     .families = "avx512",
+     .needs = {.all_of = kBf16ProductNeeds},
+     .accepts = accepts_bf16,
+     .prefers = prefers_bf16_dot,
+     .workspace = workspace<kAvx512Bf16Product>,
+     .launch = launch<&compute<kAvx512Bf16Product>>},
+    {.name = "cpu.moe_experts.avx512",
+     .op = "moe_experts",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512},
+     .accepts = accepts,
+     .workspace = workspace<kAvx512Product>,
+     .launch = launch<&compute<kAvx512Product>>},
+    {.name = "cpu.moe_experts.avx2",
+     .op = "moe_experts",
+     .families = "avx2",
+     .needs = {.all_of = kAvx2},
+     .accepts = accepts,
+     .workspace = workspace<kAvx2Product>,
+     .launch = launch<&compute<kAvx2Product>>},
+#endif
     {.name = "cpu.moe_experts.openblas",
      .op = "moe_experts",
      .families = "openblas",
      .needs = {.all_of = kOpenBlas},
      .accepts = accepts,
      .prefers = prefers_blas,
-     .workspace = moe_experts_workspace,
-     .launch = launch<&moe_experts_blas>},
+     .workspace = workspace<kBlasProduct>,
+     .launch = launch<&compute<kBlasProduct>>},
     {.name = "cpu.moe_experts.portable",
      .op = "moe_experts",
      .families = "portable",
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts,
-     .workspace = moe_experts_workspace,
-     .launch = launch<&moe_experts_portable>},
+     .workspace = workspace<kPortableProduct>,
+     .launch = launch<&compute<kPortableProduct>>},
 };
 
 }  // namespace

@@ -7,31 +7,35 @@
 
 #include "backends/cpu/host_tensor.h"
 #include "backends/cpu/kernels/common/expert_panels.h"
+#include "backends/cpu/kernels/common/tile_product.h"
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
-#include "backends/cpu/weight_access.h"
 
 namespace tamis::cpu {
 namespace {
 
 using namespace moe_grouped_gemm_operand;
 
-// Workspace, in floats: the panel's activations, the checked offsets, then per thread a tile and its
-// products.
+// Workspace, in bytes: the panel's prepared activations, the checked offsets, then per thread the product's
+// scratch and the products of a block, which first serve as the row to prepare.
 struct Sizes {
-  std::int64_t x, offsets, thread;
+  std::int64_t row, x, offsets, scratch, thread;
 
-  explicit Sizes(const OpCall& call) {
-    const std::int64_t rows = std::min(call[kX].desc.dim(0), kPanelRows);
-    x = rows * call[kX].desc.dim(1);
-    offsets = call[kOffsets].desc.dim(0);
-    thread = kTileRows * (std::min(kTileCols, call[kX].desc.dim(1)) + rows);
+  Sizes(const Product& product, const OpCall& call) {
+    const std::int64_t rows = std::min(call[kX].desc.dim(0), kPanelRows), k = call[kX].desc.dim(1);
+    row = product.row_bytes(k);
+    x = rows * row;
+    offsets = (4 * call[kOffsets].desc.dim(0) + 63) / 64 * 64;
+    scratch = product.scratch_bytes(k);
+    thread = scratch + 4 * std::max((k + 15) / 16 * 16, rows * kProductOutputs);
   }
 };
 
+template <const Product& product>
 std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
-  const Sizes sizes(call);
-  return 4 * (sizes.x + sizes.offsets + device.units * sizes.thread);
+  const Sizes sizes(product, call);
+  return sizes.x + sizes.offsets + device.units * sizes.thread;
 }
 
 // Ascending and within the rows of x, whatever the tensor holds.
@@ -44,50 +48,68 @@ void check_offsets(const OpCall& call, std::int32_t* offsets) {
   }
 }
 
-void load_panel(const OpCall& call, const Panel& panel, float* x) {
+// Where the parts of a launch lie.
+struct Memory {
+  const Sizes& sizes;
+  std::byte* x;
+  std::int32_t* offsets() const { return reinterpret_cast<std::int32_t*>(x + sizes.x); }
+  std::byte* scratch(int thread) const { return x + sizes.x + sizes.offsets + thread * sizes.thread; }
+  float* products(int thread) const { return reinterpret_cast<float*>(scratch(thread) + sizes.scratch); }
+};
+
+template <const Product& product>
+void prepare_panel(const OpCall& call, const Panel& panel, const Memory& memory) {
   const std::int64_t k = call[kX].desc.dim(1);
-  parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    float* row = memory.products(thread);
     for (std::int64_t i = begin; i < end; ++i) {
-      load_floats(call[kX].desc.dtype, row_address(call[kX], panel.begin + i), k, x + i * k);
-      fake_quantize_row(call.as<MoeGroupedGemmParams>().act_quant, x + i * k, k);
+      load_floats(call[kX].desc.dtype, row_address(call[kX], panel.begin + i), k, row);
+      product.prepare(call.as<MoeGroupedGemmParams>().act_quant, row, k, memory.x + i * memory.sizes.row);
     }
   });
 }
 
-// Columns [first, first + count) of y for the rows of one expert, from its products c[rows, count].
-void store_columns(const Tensor& y, std::int64_t first_row, std::int64_t rows, std::int64_t first,
-                   std::int64_t count, const float* c) {
-  const auto size = static_cast<std::int64_t>(dtype_size(y.desc.dtype));
-  for (std::int64_t i = 0; i < rows; ++i) {
-    store_floats(y.desc.dtype, c + i * count, count, row_address(y, first_row + i) + first * size);
+// Outputs [begin, end) of all experts of the panel.
+template <const Product& product>
+void multiply_panel(const OpCall& call, const Panel& panel, const Memory& memory, std::int64_t begin,
+                    std::int64_t end, int thread) {
+  const Tensor& y = call[kY];
+  const std::int64_t n = y.desc.dim(1);
+  const auto y_size = static_cast<std::int64_t>(dtype_size(y.desc.dtype));
+  float* c = memory.products(thread);
+  for (std::int64_t e = panel.first_expert; e < panel.end_expert; ++e) {
+    const auto [first, rows] = panel.rows(memory.offsets(), e);
+    if (rows == 0) continue;
+    const ProductInput in{call[kWeight].weight,
+                          call.as<MoeGroupedGemmParams>().act_quant,
+                          call[kX].desc.dim(1),
+                          memory.x + first * memory.sizes.row,
+                          rows,
+                          memory.scratch(thread)};
+    for (std::int64_t j = begin; j < end; j += kProductOutputs) {
+      const std::int64_t count = std::min(kProductOutputs, end - j);
+      product.multiply(in, e * n + j, count, c, kProductOutputs);
+      for (std::int64_t i = 0; i < rows; ++i) {
+        std::byte* dst = row_address(y, panel.begin + first + i) + j * y_size;
+        store_floats(y.desc.dtype, c + i * kProductOutputs, count, dst);
+      }
+    }
   }
 }
 
-template <AddProductFn add_product>
+template <const Product& product>
 Status compute(const OpCall& call, const Scratch& scratch) {
-  const Sizes sizes(call);
+  const Sizes sizes(product, call);
+  const Memory memory{sizes, scratch.workspace->host() + scratch.workspace_offset};
   const Tensor& y = call[kY];
-  const std::int64_t k = call[kX].desc.dim(1), n = y.desc.dim(1), experts = call[kWeight].desc.dim(0);
-  auto* x = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
-  auto* offsets = reinterpret_cast<std::int32_t*>(x + sizes.x);
-  float* per_thread = x + sizes.x + sizes.offsets;
-  const std::int64_t block = tile_rows(n, thread_count()), blocks = (n + block - 1) / block;
+  const std::int64_t n = y.desc.dim(1), experts = call[kWeight].desc.dim(0);
+  std::int32_t* offsets = memory.offsets();
+  const std::int64_t block = product_outputs(n), blocks = (n + block - 1) / block;
   check_offsets(call, offsets);
   for (Panel p = next_panel(offsets, experts, 0); p.begin < p.end; p = next_panel(offsets, experts, p.end)) {
-    load_panel(call, p, x);
+    prepare_panel<product>(call, p, memory);
     parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-      float* tile = per_thread + thread * sizes.thread;
-      float* c = tile + kTileRows * std::min(kTileCols, k);
-      for (std::int64_t e = p.first_expert; e < p.end_expert; ++e) {
-        const auto [first, rows] = p.rows(offsets, e);
-        if (rows == 0) continue;
-        const TileProduct product{call[kWeight].weight, x + first * k, rows, k, add_product, tile};
-        for (std::int64_t j = begin * block; j < std::min(end * block, n); j += block) {
-          const std::int64_t count = std::min(block, n - j);
-          multiply_weight_rows(product, {e * n + j}, count, c);
-          store_columns(y, p.begin + first, rows, j, count, c);
-        }
-      }
+      multiply_panel<product>(call, p, memory, begin * block, std::min(end * block, n), thread);
     });
   }
   const std::int64_t used = offsets[experts];
@@ -109,26 +131,67 @@ Reason accepts(const DeviceInfo&, const OpCall& call) {
   return weight == nullptr || weight->stored() ? accept() : reason::weight_layout(weight->layout);
 }
 
+Reason accepts_bf16(const DeviceInfo& device, const OpCall& call) {
+  Reason stored = accepts(device, call);
+  if (!stored.accepted()) return stored;
+  return accept_bf16_product(call[kX], call[kWeight], call.as<MoeGroupedGemmParams>().act_quant);
+}
+
+Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall& call) {
+  return prefer_bf16_product(device, call[kX].desc.dim(0));
+}
+
 Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kX].desc.dim(0) >= kBlasRows ? accept() : reason::slower("fewer than 8 rows");
 }
 
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.moe_grouped_gemm.amx_bf16",
+     .op = "moe_grouped_gemm",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .accepts = accepts_bf16,
+     .workspace = workspace<kAmxProduct>,
+     .launch = launch<&compute<kAmxProduct>>},
+    {.name = "cpu.moe_grouped_gemm.avx512_bf16",
+     .op = "moe_grouped_gemm",
+     .families = "avx512",
+     .needs = {.all_of = kBf16ProductNeeds},
+     .accepts = accepts_bf16,
+     .prefers = prefers_bf16_dot,
+     .workspace = workspace<kAvx512Bf16Product>,
+     .launch = launch<&compute<kAvx512Bf16Product>>},
+    {.name = "cpu.moe_grouped_gemm.avx512",
+     .op = "moe_grouped_gemm",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512},
+     .accepts = accepts,
+     .workspace = workspace<kAvx512Product>,
+     .launch = launch<&compute<kAvx512Product>>},
+    {.name = "cpu.moe_grouped_gemm.avx2",
+     .op = "moe_grouped_gemm",
+     .families = "avx2",
+     .needs = {.all_of = kAvx2},
+     .accepts = accepts,
+     .workspace = workspace<kAvx2Product>,
+     .launch = launch<&compute<kAvx2Product>>},
+#endif
     {.name = "cpu.moe_grouped_gemm.openblas",
      .op = "moe_grouped_gemm",
      .families = "openblas",
      .needs = {.all_of = kOpenBlas},
      .accepts = accepts,
      .prefers = prefers_blas,
-     .workspace = workspace,
-     .launch = launch<&compute<&add_product_blas>>},
+     .workspace = workspace<kBlasProduct>,
+     .launch = launch<&compute<kBlasProduct>>},
     {.name = "cpu.moe_grouped_gemm.portable",
      .op = "moe_grouped_gemm",
      .families = "portable",
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute<&add_product_portable>>},
+     .workspace = workspace<kPortableProduct>,
+     .launch = launch<&compute<kPortableProduct>>},
 };
 
 }  // namespace

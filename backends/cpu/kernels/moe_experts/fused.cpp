@@ -1,25 +1,27 @@
 // Gate, up, SwiGLU, down and the weighted sum over panels of at most 512 (token, expert) pairs sorted by
 // expert (kernels/common/expert_panels.h). Per panel:
-//   1. gather: the pairs' rows of x to f32, rounded as act_quant says;
-//   2. gate_up: tasks are ranges of inner columns. A tile of 32 gate rows and the same 32 up rows is widened,
-//   multiplied
-//      with all rows of its expert, and their products go through silu while they are in the cache;
+//   1. gather: the pairs' rows of x, prepared for the product;
+//   2. gate_up: tasks are ranges of inner columns. A block of gate rows and the same up rows meets all rows
+//   of
+//      its expert, and the products go through silu while they are in the cache;
 //   3. down: tasks are ranges of output columns of all experts, so that a task owns its columns of the sums
-//   and adds
-//      each expert's weighted rows at once, in ascending expert: neither a [T * topk, H] tensor nor atomics.
-// Bytes: the weights of the experts that have tokens, once a panel. FLOPs 6 T topk H I. Expected bound: below
-// about 16 rows an expert the widening of FP8 weights (a table look-up an element), above it the products.
-// Workspace: T x H sums, 512 x (H + I) activations, and per thread a tile and its products.
+//   and adds each expert's weighted rows at once, in ascending expert: neither a [T * topk, H] tensor nor
+//   atomics.
+// Bytes: the weights of the experts that have tokens, once a panel. FLOPs 6 T topk H I. Expected bound:
+// memory up to about 8 rows an expert (AVX-512 and AMX), the products above. Workspace: T x H sums, 512
+// prepared rows of x and of the inner products, and per thread the product's scratch and the products of two
+// blocks.
 #include "backends/cpu/kernels/moe_experts/fused.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/common/exp.h"
 #include "backends/cpu/kernels/common/expert_order.h"
 #include "backends/cpu/kernels/common/expert_panels.h"
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/threads.h"
-#include "backends/cpu/weight_access.h"
 #include "core/ops/moe_experts/moe_experts.h"
 
 namespace tamis::cpu {
@@ -27,129 +29,156 @@ namespace {
 
 using namespace moe_experts_operand;
 
-// Everything of one launch. Workspace is counted in 4-byte words.
+constexpr std::int64_t kPairOutputs = 2 * kProductOutputs;  // columns of a thread's products: gate | up
+
+std::int64_t whole_lines(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Everything of one launch. The workspace is a list of parts, each of whole cache lines.
 struct Job {
+  const Product& product;
   const OpCall& call;
-  std::int64_t tokens, topk, hidden, inner, experts, panel_rows, thread_words;
-  AddProductFn add_product = nullptr;
+  std::int64_t tokens, topk, hidden, inner, experts, panel_rows;
+  std::int64_t x_row, inner_row;  // bytes of prepared rows
+  std::int64_t scratch_bytes, thread_bytes;
   float* sums = nullptr;            // [tokens, hidden]
-  float* x = nullptr;               // [panel_rows, hidden]
-  float* product = nullptr;         // [panel_rows, inner]: silu(gate) * up
+  float* activated = nullptr;       // [panel_rows, inner]: silu(gate) * up
+  std::byte* x = nullptr;           // [panel_rows] prepared
+  std::byte* inner_x = nullptr;     // [panel_rows] prepared
   std::int32_t* row_of = nullptr;   // [tokens * topk]
   std::int32_t* pair_of = nullptr;  // [tokens * topk]: token * topk + k of each sorted row
   std::int32_t* offsets = nullptr;  // [experts + 1]
-  float* threads = nullptr;
+  std::byte* threads = nullptr;
 
-  explicit Job(const OpCall& op_call)
-      : call(op_call),
+  Job(const Product& how, const OpCall& op_call)
+      : product(how),
+        call(op_call),
         tokens(call[kX].desc.dim(0)),
         topk(call[kIds].desc.dim(1)),
         hidden(call[kX].desc.dim(1)),
         inner(call[kW2].desc.dim(2)),
         experts(call[kW2].desc.dim(0)),
         panel_rows(std::min(tokens * topk, kPanelRows)),
-        thread_words(kTileRows * (kTileCols + panel_rows)) {}
+        x_row(how.row_bytes(hidden)),
+        inner_row(how.row_bytes(inner)),
+        scratch_bytes(std::max(how.scratch_bytes(hidden), how.scratch_bytes(inner))),
+        thread_bytes(scratch_bytes + 4 * std::max(panel_rows * kPairOutputs, (hidden + 15) / 16 * 16)) {}
 
-  std::int64_t words(std::int64_t thread_count) const {
-    return tokens * hidden + panel_rows * (hidden + inner) + 2 * tokens * topk + experts + 1 +
-           thread_count * thread_words;
+  // Lays the parts out from `base`; returns the bytes they take. Null: counts only.
+  std::int64_t place(std::byte* base, std::int64_t thread_count) {
+    std::int64_t bytes = 0;
+    const auto take = [&](std::int64_t size) {
+      std::byte* at = base == nullptr ? nullptr : base + bytes;
+      bytes += whole_lines(size);
+      return at;
+    };
+    sums = reinterpret_cast<float*>(take(4 * tokens * hidden));
+    activated = reinterpret_cast<float*>(take(4 * panel_rows * inner));
+    x = take(panel_rows * x_row);
+    inner_x = take(panel_rows * inner_row);
+    row_of = reinterpret_cast<std::int32_t*>(take(4 * tokens * topk));
+    pair_of = reinterpret_cast<std::int32_t*>(take(4 * tokens * topk));
+    offsets = reinterpret_cast<std::int32_t*>(take(4 * (experts + 1)));
+    threads = take(thread_count * thread_bytes);
+    return bytes;
   }
 
-  void place(std::byte* workspace) {
-    sums = reinterpret_cast<float*>(workspace);
-    x = sums + tokens * hidden;
-    product = x + panel_rows * hidden;
-    threads = product + panel_rows * inner;
-    row_of = reinterpret_cast<std::int32_t*>(threads + thread_count() * thread_words);
-    pair_of = row_of + tokens * topk;
-    offsets = pair_of + tokens * topk;
-  }
-
-  float* tile(int thread) const { return threads + thread * thread_words; }
-  float* products(int thread) const { return tile(thread) + kTileRows * kTileCols; }
+  std::byte* scratch(int thread) const { return threads + thread * thread_bytes; }
+  float* products(int thread) const { return reinterpret_cast<float*>(scratch(thread) + scratch_bytes); }
   ActQuant act_quant() const { return call.as<MoeExpertsParams>().act_quant; }
 };
 
 void gather(const Job& job, const Panel& panel) {
   const Tensor& x = job.call[kX];
-  parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    float* row = job.products(thread);
     for (std::int64_t i = begin; i < end; ++i) {
-      float* row = job.x + i * job.hidden;
       load_floats(x.desc.dtype, row_address(x, job.pair_of[panel.begin + i] / job.topk), job.hidden, row);
-      fake_quantize_row(job.act_quant(), row, job.hidden);
+      job.product.prepare(job.act_quant(), row, job.hidden, job.x + i * job.x_row);
     }
   });
 }
 
-// product[i] = silu(gate[i]) * up[i], from the row c = gate | up.
-void silu_mul_row(DType dtype, std::int64_t count, float* c, float* product) {
-  round_floats(dtype, c, 2 * count);
-  for (std::int64_t i = 0; i < count; ++i) product[i] = c[i] / (1.0f + std::exp(-c[i])) * c[count + i];
+// product[i] = silu(gate[i]) * up[i]. The exponent's argument is never positive, whatever gate's sign.
+void silu_mul_row(DType dtype, std::int64_t count, float* gate, float* up, float* product) {
+  round_floats(dtype, gate, count);
+  round_floats(dtype, up, count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float e = exp_nonpositive(-std::fabs(gate[i]));
+    const float numerator = gate[i] < 0 ? e : 1.0f;
+    product[i] = gate[i] * (numerator / (1.0f + e)) * up[i];
+  }
   round_floats(dtype, product, count);
 }
 
-void gate_up(const Job& job, const Panel& panel) {
-  const std::int64_t block = std::min(tile_rows(job.inner, thread_count()), kTileRows / 2);
-  const std::int64_t blocks = (job.inner + block - 1) / block;
-  parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    float* c = job.products(thread);
-    for (std::int64_t e = panel.first_expert; e < panel.end_expert; ++e) {
-      const auto [first, rows] = panel.rows(job.offsets, e);
-      if (rows == 0) continue;
-      const TileProduct tile{
-          job.call[kW13].weight, job.x + first * job.hidden, rows, job.hidden, job.add_product,
-          job.tile(thread)};
-      for (std::int64_t j = begin * block; j < std::min(end * block, job.inner); j += block) {
-        const std::int64_t count = std::min(block, job.inner - j), gate_row = e * 2 * job.inner + j;
-        multiply_weight_rows(tile, {gate_row, gate_row + job.inner}, count, c);
-        for (std::int64_t i = 0; i < rows; ++i) {
-          float* product = job.product + (first + i) * job.inner + j;
-          silu_mul_row(job.call[kX].desc.dtype, count, c + i * 2 * count, product);
-        }
+// Inner columns [begin, end) of the experts' rows.
+void gate_up(const Job& job, const Panel& panel, std::int64_t begin, std::int64_t end, int thread) {
+  float* c = job.products(thread);
+  for (std::int64_t e = panel.first_expert; e < panel.end_expert; ++e) {
+    const auto [first, rows] = panel.rows(job.offsets, e);
+    if (rows == 0) continue;
+    const ProductInput in{job.call[kW13].weight, job.act_quant(), job.hidden, job.x + first * job.x_row, rows,
+                          job.scratch(thread)};
+    for (std::int64_t j = begin; j < end; j += kProductOutputs) {
+      const std::int64_t count = std::min(kProductOutputs, end - j), gate_row = e * 2 * job.inner + j;
+      job.product.multiply(in, gate_row, count, c, kPairOutputs);
+      job.product.multiply(in, gate_row + job.inner, count, c + kProductOutputs, kPairOutputs);
+      for (std::int64_t i = 0; i < rows; ++i) {
+        float* gate = c + i * kPairOutputs;
+        silu_mul_row(job.call[kX].desc.dtype, count, gate, gate + kProductOutputs,
+                     job.activated + (first + i) * job.inner + j);
       }
     }
-  });
+  }
 }
 
-void quantize_products(const Job& job, const Panel& panel) {
-  if (job.act_quant() == ActQuant::kNone) return;
+void prepare_inner(const Job& job, const Panel& panel) {
   parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
-      fake_quantize_row(job.act_quant(), job.product + i * job.inner, job.inner);
+      job.product.prepare(job.act_quant(), job.activated + i * job.inner, job.inner,
+                          job.inner_x + i * job.inner_row);
     }
   });
 }
 
 // Adds columns [first_col, first_col + count) of an expert's rows, weighted, to the sums of their tokens.
-void add_weighted(const Job& job, std::int64_t first_row, std::int64_t rows, std::int64_t first_col,
-                  std::int64_t count, float* c) {
-  round_floats(job.call[kX].desc.dtype, c, rows * count);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t pair = job.pair_of[first_row + i], token = pair / job.topk;
+void add_weighted(const Job& job, const Panel::Rows& rows, std::int64_t first_col, std::int64_t count,
+                  float* c) {
+  for (std::int64_t i = 0; i < rows.count; ++i) {
+    const std::int64_t pair = job.pair_of[rows.first + i], token = pair / job.topk;
     const float weight =
         reinterpret_cast<const float*>(row_address(job.call[kWeights], token))[pair % job.topk];
     float* sum = job.sums + token * job.hidden + first_col;
-    for (std::int64_t j = 0; j < count; ++j) sum[j] += weight * c[i * count + j];
+    float* values = c + i * kProductOutputs;
+    round_floats(job.call[kX].desc.dtype, values, count);
+    for (std::int64_t j = 0; j < count; ++j) sum[j] += weight * values[j];
   }
 }
 
-void down(const Job& job, const Panel& panel) {
-  const std::int64_t block = tile_rows(job.hidden, thread_count());
-  const std::int64_t blocks = (job.hidden + block - 1) / block;
-  parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    float* c = job.products(thread);
-    for (std::int64_t e = panel.first_expert; e < panel.end_expert; ++e) {
-      const auto [first, rows] = panel.rows(job.offsets, e);
-      if (rows == 0) continue;
-      const TileProduct tile{
-          job.call[kW2].weight, job.product + first * job.inner, rows, job.inner, job.add_product,
-          job.tile(thread)};
-      for (std::int64_t j = begin * block; j < std::min(end * block, job.hidden); j += block) {
-        const std::int64_t count = std::min(block, job.hidden - j);
-        multiply_weight_rows(tile, {e * job.hidden + j}, count, c);
-        add_weighted(job, panel.begin + first, rows, j, count, c);
-      }
+// Output columns [begin, end) of the experts' rows.
+void down(const Job& job, const Panel& panel, std::int64_t begin, std::int64_t end, int thread) {
+  float* c = job.products(thread);
+  for (std::int64_t e = panel.first_expert; e < panel.end_expert; ++e) {
+    const auto [first, rows] = panel.rows(job.offsets, e);
+    if (rows == 0) continue;
+    const ProductInput in{
+        job.call[kW2].weight, job.act_quant(), job.inner, job.inner_x + first * job.inner_row, rows,
+        job.scratch(thread)};
+    for (std::int64_t j = begin; j < end; j += kProductOutputs) {
+      const std::int64_t count = std::min(kProductOutputs, end - j);
+      job.product.multiply(in, e * job.hidden + j, count, c, kProductOutputs);
+      add_weighted(job, {panel.begin + first, rows}, j, count, c);
     }
+  }
+}
+
+using ColumnsFn = void (*)(const Job& job, const Panel& panel, std::int64_t begin, std::int64_t end,
+                           int thread);
+
+// Shares the columns among the threads, in blocks.
+void for_columns(const Job& job, const Panel& panel, std::int64_t columns, ColumnsFn fn) {
+  const std::int64_t block = product_outputs(columns), blocks = (columns + block - 1) / block;
+  parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    fn(job, panel, begin * block, std::min(end * block, columns), thread);
   });
 }
 
@@ -173,10 +202,15 @@ void store_sums(const Job& job) {
   });
 }
 
-Status run(const OpCall& call, const Scratch& scratch, AddProductFn add_product) {
-  Job job(call);
-  job.add_product = add_product;
-  job.place(scratch.workspace->host() + scratch.workspace_offset);
+}  // namespace
+
+std::int64_t moe_experts_workspace(const Product& product, const DeviceInfo& device, const OpCall& call) {
+  return Job(product, call).place(nullptr, device.units);
+}
+
+Status moe_experts(const Product& product, const OpCall& call, const Scratch& scratch) {
+  Job job(product, call);
+  job.place(scratch.workspace->host() + scratch.workspace_offset, thread_count());
   order_by_expert(call[kIds], job.experts, job.row_of, job.offsets);
   for (std::int64_t pair = 0; pair < job.tokens * job.topk; ++pair) {
     if (job.row_of[pair] >= 0) job.pair_of[job.row_of[pair]] = static_cast<std::int32_t>(pair);
@@ -187,26 +221,12 @@ Status run(const OpCall& call, const Scratch& scratch, AddProductFn add_product)
   Panel panel = next_panel(job.offsets, job.experts, 0);
   for (; panel.begin < panel.end; panel = next_panel(job.offsets, job.experts, panel.end)) {
     gather(job, panel);
-    gate_up(job, panel);
-    quantize_products(job, panel);
-    down(job, panel);
+    for_columns(job, panel, job.inner, &gate_up);
+    prepare_inner(job, panel);
+    for_columns(job, panel, job.hidden, &down);
   }
   store_sums(job);
   return {};
-}
-
-}  // namespace
-
-std::int64_t moe_experts_workspace(const DeviceInfo& device, const OpCall& call) {
-  return 4 * Job(call).words(device.units);
-}
-
-Status moe_experts_portable(const OpCall& call, const Scratch& scratch) {
-  return run(call, scratch, &add_product_portable);
-}
-
-Status moe_experts_blas(const OpCall& call, const Scratch& scratch) {
-  return run(call, scratch, &add_product_blas);
 }
 
 }  // namespace tamis::cpu

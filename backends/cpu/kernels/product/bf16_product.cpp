@@ -1,0 +1,236 @@
+// Products in bf16: e4m3 and bf16 weights, activations that bf16 holds exactly (bf16 itself, or e4m3 times a
+// power of two, or e4m3 codes beside their scales). Up to 8 rows (3 with AMX) of activations meet the codes
+// in registers. More meet chunks of 64 weight rows by 512 columns, widened to 64 KiB of bf16 in the
+// second-level cache. Where all scales of a chunk's rows are powers of two and activations carry none,
+// widening applies them, exactly; otherwise each 128 columns are summed by themselves and scaled then.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/common/group_codes.h"
+#include "backends/cpu/kernels/product/bf16.h"
+#include "backends/cpu/kernels/product/f32.h"
+#include "backends/cpu/kernels/product/product.h"
+#include "backends/cpu/kernels/product/runs.h"
+#include "backends/cpu/weight_access.h"
+
+#if defined(__x86_64__)
+namespace tamis::cpu {
+namespace {
+
+constexpr std::int64_t kChunkCols = 512;
+// Rows of activations up to which a weight is not widened first. Zen 5: 8 rows 12.9 GB/s of codes a
+// core, 11.5 by blocks. AMX makes blocks worth their while sooner.
+constexpr std::int64_t kFewRows = 8, kFewRowsAmx = 3;
+constexpr std::int64_t kTileRows = 64;  // weight rows widened at a time
+constexpr std::int64_t kPlainRows = 4;  // activations widened at a time by multiply_plain
+
+std::int64_t padded(std::int64_t k) { return (k + 63) / 64 * 64; }
+std::int64_t groups(std::int64_t k) { return (k + kScaleGroup - 1) / kScaleGroup; }
+
+// The codes, then the scale of each group. An odd number of cache lines: rows at even distances would meet in
+// few sets of the cache.
+std::int64_t row_bytes(std::int64_t k) { return (2 * padded(k) + 4 * groups(k) + 63) / 64 * 64 | 64; }
+
+std::int64_t scratch_bytes(std::int64_t) {
+  // 64 KiB of blocks and AMX's spare; or, for weights that are cut inside scale blocks, f32 tiles.
+  return 4 * (kTileRows + kPlainRows) * kChunkCols + 4096;
+}
+
+void prepare(ActQuant act_quant, float* row, std::int64_t k, std::byte* dst) {
+  auto* codes = reinterpret_cast<std::uint16_t*>(dst);
+  if (act_quant == ActQuant::kE4M3Group128F32) {
+    auto* scales = reinterpret_cast<float*>(dst + 2 * padded(k));
+    for (std::int64_t begin = 0; begin < k; begin += kScaleGroup) {
+      float* group = row + begin;
+      const std::int64_t count = std::min(kScaleGroup, k - begin);
+      scales[begin / kScaleGroup] = scale_group(group, count, false);
+      for (std::int64_t i = 0; i < count; ++i)
+        group[i] = numeric::e4m3_to_float(numeric::float_to_e4m3(group[i]));
+    }
+  } else {
+    fake_quantize_row(act_quant, row, k);
+  }
+  for (std::int64_t i = 0; i < k; ++i)
+    codes[i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(row[i]) >> 16);
+  std::fill(codes + k, codes + padded(k), std::uint16_t{0});
+}
+
+// Weight rows of a call by their addresses; rows behind the last are null.
+struct RowList {
+  const std::byte* rows[kProductOutputs] = {};
+  const float* scales[kProductOutputs] = {};
+  WeightFormat format = WeightFormat::kE4M3;
+  bool aligned = true;  // groups of scales begin at column 0
+};
+
+RowList list_rows(const Weight& weight, std::int64_t first, std::int64_t count) {
+  RowList list;
+  for_each_run(weight, first, count, [&](const WeightRows& run, std::int64_t at) {
+    list.format = run.format;
+    list.aligned = list.aligned && run.group_offset == 0;
+    for (std::int64_t r = 0; r < run.rows; ++r) {
+      list.rows[at + r] = run.data + r * run.row_bytes;
+      list.scales[at + r] = run.scales;
+    }
+  });
+  return list;
+}
+
+// A power of two that leaves every code normal in bf16.
+bool foldable(float scale) {
+  return (std::bit_cast<std::uint32_t>(scale) & 0x807fffffu) == 0 && scale > 1e-30f && scale < 1e30f;
+}
+
+// Whether widening may apply the scales of the 16 rows from `first`. Asked for each block by itself, so that
+// no result depends on how outputs are shared among threads.
+bool scales_fold(const RowList& list, std::int64_t first, std::int64_t k) {
+  if (list.format != WeightFormat::kE4M3) return true;
+  const float* scales = list.scales[first];
+  for (std::int64_t row = first; row < first + kBlockRows; ++row) {
+    if (list.rows[row] != nullptr && list.scales[row] != scales) return false;
+  }
+  return std::all_of(scales, scales + groups(k), foldable);
+}
+
+const float* x_scales(const ProductInput& in) {
+  return in.act_quant == ActQuant::kE4M3Group128F32 ? reinterpret_cast<const float*>(in.x + 2 * padded(in.k))
+                                                    : nullptr;
+}
+
+// A tile of the weights of a call: rows from `row` of the list, columns [col, col + cols).
+struct Tile {
+  const RowList& list;
+  std::int64_t row, count, col, cols;
+  bool fold;
+};
+
+void widen_tile(const Tile& tile, std::uint16_t* dst) {
+  const WeightFormat format = tile.list.format;
+  const std::int64_t size = format == WeightFormat::kE4M3 ? 1 : 2;
+  for (std::int64_t r = 0; r < tile.count; r += kBlockRows, dst += kChunkCols * kBlockRows) {
+    const std::byte* const* rows = tile.list.rows + tile.row + r;
+    for (std::int64_t done = 0; done < tile.cols; done += kScaleGroup) {
+      BlockRows block{};
+      block.format = format;
+      block.cols = std::min(kScaleGroup, tile.cols - done);
+      for (std::int64_t i = 0; i < kBlockRows; ++i) {
+        block.rows[i] = rows[i] == nullptr ? nullptr : rows[i] + (tile.col + done) * size;
+      }
+      if (tile.fold && format == WeightFormat::kE4M3) {
+        block.exponent = std::ilogb(tile.list.scales[tile.row + r][(tile.col + done) / kScaleGroup]);
+      }
+      kBf16Avx512.widen(block, dst + done * kBlockRows);
+    }
+  }
+}
+
+using AddFn = void (*)(const BlockProduct& product);
+
+// c += x · tile, where widening has applied the scales, or group by group.
+template <AddFn add>
+void add_tile(const ProductInput& in, const Tile& tile, const BlockProduct& whole) {
+  const std::int64_t step = tile.fold ? tile.cols : kScaleGroup;
+  for (std::int64_t done = 0; done < tile.cols; done += step) {
+    BlockProduct p = whole;
+    float scales[kTileRows];
+    if (!tile.fold) {
+      const std::int64_t group = (tile.col + done) / kScaleGroup;
+      for (std::int64_t r = 0; r < kTileRows; ++r) {
+        const bool scaled = r < tile.count && tile.list.scales[tile.row + r] != nullptr;
+        scales[r] = scaled ? tile.list.scales[tile.row + r][group] : 1.0f;
+      }
+      p.w_scales = scales;
+      p.x_scales = x_scales(in) == nullptr ? nullptr : x_scales(in) + group;
+      p.x_scale_stride = row_bytes(in.k) / 4;
+    }
+    p.x = reinterpret_cast<const std::uint16_t*>(in.x) + tile.col + done;
+    p.blocks = whole.blocks + done * kBlockRows;
+    p.pairs = (std::min(step, tile.cols - done) + 31) / 32 * 16;
+    add(p);
+  }
+}
+
+template <AddFn add>
+void multiply_blocks(const ProductInput& in, const RowList& list, std::int64_t count, float* c,
+                     std::int64_t ldc) {
+  bool fold[kProductOutputs / kBlockRows] = {};
+  for (std::int64_t row = 0; row < count; row += kBlockRows) {
+    fold[row / kBlockRows] = x_scales(in) == nullptr && scales_fold(list, row, in.k);
+  }
+  auto* blocks = reinterpret_cast<std::uint16_t*>(in.scratch);
+  const std::int64_t columns = (count + kBlockRows - 1) / kBlockRows * kBlockRows;
+  for (std::int64_t t = 0; t < in.rows; ++t) std::fill_n(c + t * ldc, columns, 0.0f);
+  BlockProduct p{};
+  p.x_stride = row_bytes(in.k) / 2, p.rows = in.rows;
+  p.blocks = blocks, p.block_stride = kChunkCols * kBlockRows;
+  p.ldc = ldc;
+  p.spare = reinterpret_cast<float*>(in.scratch + 2 * kTileRows * kChunkCols);
+  for (std::int64_t col = 0; col < in.k; col += kChunkCols) {
+    for (std::int64_t row = 0, end = 0; row < count; row = end) {
+      const bool folds = fold[row / kBlockRows];
+      for (end = row + kBlockRows; end < count && end < row + kTileRows && fold[end / kBlockRows] == folds;) {
+        end += kBlockRows;
+      }
+      const Tile tile{list, row, std::min(end, count) - row, col, std::min(kChunkCols, in.k - col), folds};
+      widen_tile(tile, blocks);
+      p.block_count = (tile.count + kBlockRows - 1) / kBlockRows;
+      p.c = c + row;
+      add_tile<add>(in, tile, p);
+    }
+  }
+}
+
+// Weights that are cut inside scale blocks: widened to f32 with the activations, a few rows at a time.
+void multiply_plain(const ProductInput& in, std::int64_t first, std::int64_t count, float* c,
+                    std::int64_t ldc) {
+  auto* weights = reinterpret_cast<float*>(in.scratch);
+  float* x = weights + kTileRows * kChunkCols;
+  for (std::int64_t col = 0; col < in.k; col += kChunkCols) {
+    const std::int64_t cols = std::min(kChunkCols, in.k - col);
+    widen_weight(*in.weight, {first, count, col, cols}, weights);
+    for (std::int64_t row = 0; row < in.rows; row += kPlainRows) {
+      const std::int64_t rows = std::min(kPlainRows, in.rows - row);
+      for (std::int64_t t = 0; t < rows; ++t) {
+        const std::byte* src = in.x + (row + t) * row_bytes(in.k);
+        if (col == 0) std::fill_n(c + (row + t) * ldc, count, 0.0f);
+        load_floats(DType::kBF16, src + 2 * col, cols, x + t * cols);
+        const auto* scales = reinterpret_cast<const float*>(src + 2 * padded(in.k));
+        for (std::int64_t i = 0; x_scales(in) != nullptr && i < cols; ++i) {
+          x[t * cols + i] *= scales[(col + i) / kScaleGroup];
+        }
+      }
+      kF32Avx512.add_nt({rows, count, cols, cols, cols, ldc}, x, weights, c + row * ldc);
+    }
+  }
+}
+
+template <AddFn add, std::int64_t few_rows>
+void multiply(const ProductInput& in, std::int64_t first, std::int64_t count, float* c, std::int64_t ldc) {
+  bool aligned = true;
+  if (in.rows > few_rows) {
+    const RowList list = list_rows(*in.weight, first, count);
+    aligned = list.aligned;
+    if (aligned) multiply_blocks<add>(in, list, count, c, ldc);
+  } else {
+    for_each_run(*in.weight, first, count, [&](const WeightRows& run, std::int64_t at) {
+      aligned = aligned && run.group_offset == 0;
+      if (aligned) kBf16Avx512.dot({run, in.x, row_bytes(in.k), in.rows, x_scales(in), c + at, ldc});
+    });
+  }
+  for (std::int64_t j = 0; !aligned && j < count; j += kTileRows) {
+    multiply_plain(in, first + j, std::min(kTileRows, count - j), c + j, ldc);
+  }
+}
+
+void add_avx512(const BlockProduct& product) { kBf16Avx512.add(product); }
+
+}  // namespace
+
+const Product kAvx512Bf16Product{&row_bytes, &prepare, &scratch_bytes, &multiply<&add_avx512, kFewRows>};
+const Product kAmxProduct{&row_bytes, &prepare, &scratch_bytes, &multiply<&add_blocks_amx, kFewRowsAmx>};
+
+}  // namespace tamis::cpu
+#endif

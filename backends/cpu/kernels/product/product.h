@@ -1,0 +1,45 @@
+// One way to multiply activations with rows of a weight: what the CPU's rows of linear, batched_linear and
+// the experts differ in. A caller prepares rows of activations once, in the form that the way reads, and then
+// asks for blocks of outputs, from any thread. Weights are read as stored: a few rows of
+// activations meet the codes in registers, many meet a block of them widened in the cache.
+#pragma once
+
+#include "core/graph/op_call.h"
+#include "core/ops/ops.h"
+
+namespace tamis::cpu {
+
+// Most weight rows of one call. Many rows of x by 512 columns stay in the second-level cache while so many
+// weight rows pass by; with 64, AMX waits for x.
+inline constexpr std::int64_t kProductOutputs = 256;
+
+struct ProductInput {
+  const Weight* weight;
+  ActQuant act_quant;
+  std::int64_t k;
+  const std::byte* x;  // prepared rows
+  std::int64_t rows;   // of x
+  std::byte* scratch;  // the thread's own; faster if aligned to 64 bytes
+};
+
+struct Product {
+  // Bytes of a prepared row: a multiple of 64.
+  std::int64_t (*row_bytes)(std::int64_t k);
+  // One row of activations, k floats, to `dst`; rounded as act_quant says. `row` is spoilt.
+  void (*prepare)(ActQuant act_quant, float* row, std::int64_t k, std::byte* dst);
+  // Bytes of scratch a thread; a multiple of 64.
+  std::int64_t (*scratch_bytes)(std::int64_t k);
+  // c[t, j] = x[t] · w[first + j] for j < count, rows of c ldc floats apart. Columns of c up to the
+  // next multiple of 16 may be overwritten.
+  void (*multiply)(const ProductInput& input, std::int64_t first, std::int64_t count, float* c,
+                   std::int64_t ldc);
+};
+
+extern const Product kPortableProduct;
+extern const Product kBlasProduct;  // OpenBLAS from 8 rows of x on
+extern const Product kAvx2Product;
+extern const Product kAvx512Product;      // f32 multiply-add
+extern const Product kAvx512Bf16Product;  // vdpbf16ps: activations and codes must be exact in bf16
+extern const Product kAmxProduct;         // AMX bf16 tiles from 4 rows of x on; likewise
+
+}  // namespace tamis::cpu
