@@ -34,6 +34,7 @@ std::string vulkan_cache_path() {
   if (cache.starts_with('/')) return cache + "/tamis";
   return home.starts_with('/') ? home + "/.cache/tamis" : "";
 }
+bool vulkan_full_barriers() { return read("TAMIS_VULKAN_BARRIERS", "") == "full"; }
 int threads() { return read_int("TAMIS_THREADS", 0); }
 int emulated_wave() { return read_int("TAMIS_HIP_EMU_WAVE", 64); }
 std::string log_level() { return read("TAMIS_LOG", "warn"); }

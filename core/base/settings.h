@@ -20,6 +20,8 @@ bool vulkan_validation();
 // TAMIS_VULKAN_CACHE: the folder where Vulkan devices keep compiled pipelines from run to run, "off" for
 // none; else tamis/ in $XDG_CACHE_HOME or in ~/.cache. Empty: nowhere.
 std::string vulkan_cache_path();
+// TAMIS_VULKAN_BARRIERS=full: Vulkan devices wait for each command before the next one.
+bool vulkan_full_barriers();
 // TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
 int threads();
 // TAMIS_HIP_EMU_WAVE: lanes of a wave of the emulated AMD GPU (tests/hip_emulation), 32 or 64 (default).
