@@ -10,7 +10,7 @@ Result<Row> describe_run(const Bench& bench, const Backend& backend, bool ceilin
   describe_machine(bench.device.info(), machine);
   if (!ceilings) return machine;
   message(fmt::format("{}: measuring ceilings", bench.device.info().name));
-  TAMIS_ASSIGN_OR_RETURN(const Ceilings measured, measure_ceilings(bench, backend.rows("linear")));
+  TAMIS_ASSIGN_OR_RETURN(const Ceilings measured, measure_ceilings(bench, backend));
   measured.fill(machine);
   message("ceilings: " + describe_ceilings(machine));
   return machine;

@@ -6,6 +6,7 @@
 #include "bench/environment.h"
 #include "bench/host_peak.h"
 #include "bench/statistics.h"
+#include "bench/step_overhead.h"
 
 namespace tamis::bench {
 namespace {
@@ -80,16 +81,19 @@ void Ceilings::fill(Row& row) const {
   row.fma_tflops = fma_tflops;
   row.matrix_tflops = matrix_tflops;
   row.matrix_kernel = matrix_kernel;
+  row.step_us = step_us;
 }
 
-Result<Ceilings> measure_ceilings(const Bench& bench, std::span<const KernelRow> linear_rows) {
+Result<Ceilings> measure_ceilings(const Bench& bench, const Backend& backend) {
   Ceilings ceilings;
   TAMIS_ASSIGN_OR_RETURN(ceilings.copy_gbs, copy_rate(bench));
   if (bench.device.info().backend == "cpu") {
     ceilings.read_gbs = host_read_gbs(bench.device.info().units);
     ceilings.fma_tflops = host_fma_tflops(bench.device.info().units);
   }
-  TAMIS_RETURN_IF_ERROR(matrix_rate(bench, linear_rows, ceilings));
+  TAMIS_ASSIGN_OR_RETURN(const double step, step_overhead_seconds(bench, backend.rows("residual_add")));
+  ceilings.step_us = step * 1e6;
+  TAMIS_RETURN_IF_ERROR(matrix_rate(bench, backend.rows("linear"), ceilings));
   return ceilings;
 }
 

@@ -16,10 +16,11 @@ struct Ceilings {
   // The best `linear` row on square products: what this program reaches, not what the hardware could.
   double matrix_tflops = 0;
   std::string matrix_kernel;  // "cpu.linear.openblas, f32 2048"
+  double step_us = 0;         // of a step that does nothing (bench/step_overhead.h)
 
   void fill(Row& row) const;
 };
 
-Result<Ceilings> measure_ceilings(const Bench& bench, std::span<const KernelRow> linear_rows);
+Result<Ceilings> measure_ceilings(const Bench& bench, const Backend& backend);
 
 }  // namespace tamis::bench

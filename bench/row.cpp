@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "bench/statistics.h"
+#include "bench/step_overhead.h"
 
 namespace tamis::bench {
 
@@ -15,8 +16,9 @@ std::string describe_ceilings(const Row& row) {
   std::string text = fmt::format("copy {:.1f} GB/s", row.copy_gbs);
   if (row.read_gbs > 0) text += fmt::format(", read by all cores {:.1f} GB/s", row.read_gbs);
   if (row.fma_tflops > 0) text += fmt::format(", f32 multiply-add {:.3g} TFLOPS", row.fma_tflops);
-  return text +
-         fmt::format(", best linear row here {:.3g} TFLOPS ({})", row.matrix_tflops, row.matrix_kernel);
+  text += fmt::format(", best linear row here {:.3g} TFLOPS ({})", row.matrix_tflops, row.matrix_kernel);
+  return row.step_us > 0 ? text + fmt::format(", {} empty launches in {:.3g} us", kStepLaunches, row.step_us)
+                         : text;
 }
 
 std::string describe_shares(const Row& row) {

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "core/base/settings.h"
+
 namespace tamis::vulkan {
 
 Result<std::shared_ptr<Gpu>> Gpu::open(std::shared_ptr<Instance> instance, const Physical& physical) {
   auto gpu = std::make_shared<Gpu>(std::move(instance), physical);
+  gpu->stats.full_barriers = settings::vulkan_full_barriers();
   RequiredFeatures features;
   features.set_required();
+  if (physical.info.has(kShaderF16)) features.v12.shaderFloat16 = VK_TRUE;
   std::vector<const char*> extensions;
   if (physical.cooperative_matrices) {
     features.chain_matrices();

@@ -5,10 +5,6 @@
 
 namespace tamis::vulkan {
 
-// Subgroups of 32 with full control over their size, and 16x16x16 products of f16 with f32 sums.
-inline constexpr Features kNeedsMatrices = {.all_of = kBufferAddress | kWave32 | kSubgroupSizeControl |
-                                                      kCoopmatF16};
-
 inline constexpr const char* kMatrixScores = "indexer_scores/prefill_coopmat";
 
 struct MatrixScores {
@@ -39,7 +35,7 @@ inline Reason accept_half(const char* name, std::uint32_t type) {
 }
 
 inline Reason accept_matrix_scores(const DeviceInfo& device, const MatrixScores& in) {
-  if (!has_shader(kMatrixScores)) return reject("this build's shader compiler knows no cooperative matrices");
+  if (Reason built = accept_built(kMatrixScores); !built.accepted()) return built;
   const std::int64_t heads = in.q.desc.dim(1), dim = in.q.desc.dim(2);
   if (Reason type = accept_half("q", type_of(in.q)); !type.accepted()) return type;
   if (Reason type = accept_half("keys", index_type(in.keys, in.format)); !type.accepted()) return type;

@@ -7,6 +7,15 @@
 namespace tamis::vulkan {
 
 inline constexpr Features kNeeds = {.all_of = kBufferAddress};
+// Of rows on cooperative matrices: subgroups of 32 with full control over their size, and 16x16x16 products
+// of f16 with f32 sums.
+inline constexpr Features kNeedsMatrices = {.all_of = kBufferAddress | kWave32 | kSubgroupSizeControl |
+                                                      kCoopmatF16};
+
+// Of a shader that only newer compilers know.
+inline Reason accept_built(std::string_view shader) {
+  return has_shader(shader) ? accept() : reject("this build's shader compiler knows no cooperative matrices");
+}
 
 inline std::uint64_t address(Buffer* buffer, std::int64_t offset) {
   return static_cast<VulkanBuffer*>(buffer)->address() + static_cast<std::uint64_t>(offset);

@@ -26,13 +26,20 @@ struct CombineArguments {
   std::uint32_t rows, tokens, topk, width;
 };
 
-constexpr std::int64_t kDecodeOutputs = 4;  // of shaders/common/packed_rows.glsl
-
-// Rows of a tile: those of shaders/common/product_tile.glsl or packed_rows.glsl.
-std::int64_t tile_rows(std::int64_t rows, std::int64_t experts, bool decode) {
-  if (decode) return rows <= 2 * experts ? 4 : 8;
+// Rows of a tile: those of shaders/common/product_tile.glsl, packed_rows.glsl or packed_coopmat.comp.
+std::int64_t tile_rows(std::int64_t rows, std::int64_t experts, Product product) {
+  if (product == Product::kDecode) return rows <= experts / 4 ? 1 : rows <= 2 * experts ? 4 : 8;
+  if (product == Product::kMatrices) return rows <= 8 * experts ? 16 : 32;
   return tile_tokens(rows / std::max<std::int64_t>(1, experts));
 }
+
+// Outputs of a work group.
+std::int64_t tile_outputs(const Tensor& weight, Product product) {
+  if (product == Product::kMatrices) return 64;
+  return product == Product::kDecode ? decode_outputs(weight.desc.dim(2)) : kTileOutputs;
+}
+
+constexpr const char* kMatrices = "moe_grouped_gemm/packed_coopmat";
 
 }  // namespace
 
@@ -40,17 +47,18 @@ Status order_experts(VulkanQueue& recorder, const ExpertOrder& order) {
   return recorder.dispatch({"moe_permute/order", {}}, order, order.experts);
 }
 
-std::int64_t grouped_tiles(std::int64_t rows, std::int64_t experts, bool decode) {
-  // Every expert with rows, and the rows behind the last, may end with a tile that is not full.
-  return rows / tile_rows(rows, experts, decode) + std::min(rows, experts + 1);
+std::int64_t grouped_tiles(std::int64_t rows, std::int64_t experts, Product product) {
+  // Every expert with rows, and the rows behind the last, may end with a tile that is not full; none is
+  // empty.
+  return std::min(rows, rows / tile_rows(rows, experts, product) + std::min(rows, experts + 1));
 }
 
 Status list_tiles(VulkanQueue& recorder, const GroupedGemm& product, std::int64_t experts, bool tail) {
   const ListArguments arguments{
       product.offsets, product.list, static_cast<std::uint32_t>(product.rows),
       static_cast<std::uint32_t>(experts),
-      static_cast<std::uint32_t>(grouped_tiles(product.rows, experts, product.decode))};
-  const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, experts, product.decode));
+      static_cast<std::uint32_t>(grouped_tiles(product.rows, experts, product.product))};
+  const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, experts, product.product));
   return recorder.dispatch({"moe_grouped_gemm/tiles", {tile, tail ? 1u : 0u}}, arguments, 1);
 }
 
@@ -61,18 +69,39 @@ Status multiply_tiles(VulkanQueue& recorder, const GroupedGemm& product, const T
   const TiledArguments arguments{x.data,        x.scales,       product.index,    product.y,
                                  product.list,  x.stride,       product.y_stride, w.weight,
                                  w.piece_count, dim(weight, 1), dim(weight, 2),   x.groups};
-  const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, experts, product.decode));
-  const Kernel kernel{product.decode ? "moe_grouped_gemm/packed_decode" : "moe_grouped_gemm/tiled",
-                      {x.type, w.type, product.y_type, tile, w.packed}};
+  const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, experts, product.product));
+  Kernel kernel{"moe_grouped_gemm/tiled", {x.type, w.type, product.y_type, tile, w.packed}};
+  if (product.product == Product::kDecode) {
+    kernel.shader = "moe_grouped_gemm/packed_decode";
+    kernel.constants[5] = decode_lanes(weight.desc.dim(2));
+  } else if (product.product == Product::kMatrices) {
+    kernel.shader = kMatrices;
+    kernel.constants[3] = tile / 16;
+    kernel.subgroup = 32;
+  }
   return recorder.dispatch(kernel, arguments,
-                           grouped_tiles(product.rows, experts, product.decode) *
-                               tiles_of(outputs, product.decode ? kDecodeOutputs : kTileOutputs));
+                           grouped_tiles(product.rows, experts, product.product) *
+                               tiles_of(outputs, tile_outputs(weight, product.product)));
+}
+
+Reason prefers_grouped_decode(const DeviceInfo& device, std::int64_t rows, std::int64_t experts) {
+  if (check_features(kNeedsMatrices, device).accepted() && has_shader(kMatrices))
+    return rows <= experts ? accept() : reason::slower("more than a row an expert");
+  return rows <= 4 * experts ? accept() : reason::slower("more than 4 rows an expert");
+}
+
+Reason accept_grouped_matrices(const DeviceInfo& device, ActQuant mode, const Tensor& weight) {
+  constexpr std::int64_t kShared = 27 << 10;  // of packed_coopmat.comp
+  if (Reason built = accept_built(kMatrices); !built.accepted()) return built;
+  if (mode == ActQuant::kNone) return reject("activations are not rounded to e4m3");
+  if (weight.desc.dim(2) % 128 != 0) return reason::size("K", weight.desc.dim(2), "multiples of 128");
+  return accept_shared_memory(device, kShared);
 }
 
 Reason accept_grouped(const char* name, const Tensor& weight, std::int64_t rows) {
-  // Of the decode shader, which has the more.
-  const std::int64_t groups =
-      grouped_tiles(rows, weight.desc.dim(0), true) * tiles_of(weight.desc.dim(1), kDecodeOutputs);
+  // Of the decode shader, which has the most.
+  const std::int64_t groups = grouped_tiles(rows, weight.desc.dim(0), Product::kDecode) *
+                              tiles_of(weight.desc.dim(1), tile_outputs(weight, Product::kDecode));
   return groups <= 0xffffffffll ? accept_rows("rows", rows) : reason::size(name, groups, "up to 2^32 tiles");
 }
 

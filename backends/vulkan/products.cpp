@@ -62,32 +62,40 @@ Result<WeightOperand> weight_operand(VulkanQueue& recorder, const Tensor& tensor
   return operand;
 }
 
-std::int64_t quantized_bytes(ActQuant mode, std::int64_t rows, std::int64_t width) {
-  return mode == ActQuant::kNone ? 0 : row_scales_shape({DType::kE4M3, {rows, width}}).bytes();
+std::int64_t quantized_bytes(ActQuant mode, std::int64_t rows, std::int64_t width, Rounded form) {
+  if (mode == ActQuant::kNone) return 0;
+  const RowScalesShape shape = row_scales_shape({DType::kE4M3, {rows, width}});
+  return shape.bytes() + (form == Rounded::kHalves ? shape.scales_offset() : 0);
 }
 
-Result<Activations> quantize(VulkanQueue& recorder, ActQuant mode, const ActivationRows& x,
-                             std::uint64_t memory) {
-  const RowScalesShape shape = row_scales_shape({DType::kE4M3, {x.tokens * x.heads, x.width}});
+Activations rounded_rows(Rounded form, std::int64_t rows, std::int64_t width, std::uint64_t memory) {
+  const RowScalesShape shape = row_scales_shape({DType::kE4M3, {rows, width}});
+  const std::uint64_t element = form == Rounded::kHalves ? 2 : 1;
   Activations codes;
   codes.data = memory;
-  codes.scales = memory + static_cast<std::uint64_t>(shape.scales_offset());
-  codes.stride = static_cast<std::uint64_t>(shape.row_bytes);
+  codes.scales = memory + element * static_cast<std::uint64_t>(shape.scales_offset());
+  codes.stride = element * static_cast<std::uint64_t>(shape.row_bytes);
   codes.groups = static_cast<std::uint32_t>(shape.groups);
   codes.type = static_cast<std::uint32_t>(DType::kE4M3);
+  return codes;
+}
+
+Result<Activations> quantize(VulkanQueue& recorder, const Rounding& rounding, const ActivationRows& x,
+                             std::uint64_t memory) {
+  const std::int64_t rows = x.tokens * x.heads;
+  const Activations codes = rounded_rows(rounding.form, rows, x.width, memory);
   const QuantizeArguments arguments{x.data,
                                     codes.data,
                                     codes.scales,
                                     x.stride,
                                     x.head_stride,
                                     codes.stride,
-                                    static_cast<std::uint32_t>(shape.rows),
+                                    static_cast<std::uint32_t>(rows),
                                     static_cast<std::uint32_t>(x.heads),
                                     static_cast<std::uint32_t>(x.width),
                                     codes.groups};
-  const std::uint32_t pow2 = mode == ActQuant::kE4M3Group128Pow2 ? 1 : 0;
-  TAMIS_RETURN_IF_ERROR(
-      recorder.dispatch({"common/quantize_rows", {x.type, pow2}}, arguments, shape.rows * shape.groups));
+  TAMIS_RETURN_IF_ERROR(recorder.dispatch({"common/quantize_rows", rounding_constants(rounding, x.type)},
+                                          arguments, rows * codes.groups));
   return codes;
 }
 

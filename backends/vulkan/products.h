@@ -58,12 +58,37 @@ struct ActivationRows {
   std::uint32_t type = 0;
 };
 
-// Of codes and scales; 0 without act_quant.
-std::int64_t quantized_bytes(ActQuant mode, std::int64_t rows, std::int64_t width);
+// How rounded activations stand in memory: as codes, or as f16 (shaders/common/rounded_group.glsl).
+enum class Rounded : std::uint8_t { kCodes, kHalves };
 
+// Of codes and scales; 0 without act_quant.
+std::int64_t quantized_bytes(ActQuant mode, std::int64_t rows, std::int64_t width, Rounded form);
+
+struct Rounding {
+  ActQuant mode = ActQuant::kNone;
+  Rounded form = Rounded::kCodes;
+};
+// Constants of shaders/common/rounded_group.glsl behind the type.
+inline std::array<std::uint32_t, kMaxConstants> rounding_constants(const Rounding& rounding,
+                                                                   std::uint32_t type) {
+  return {type, rounding.mode == ActQuant::kE4M3Group128Pow2 ? 1u : 0u,
+          rounding.form == Rounded::kHalves ? 1u : 0u};
+}
+
+// Codes and scales of `rows` rows in `memory`, to be written.
+Activations rounded_rows(Rounded form, std::int64_t rows, std::int64_t width, std::uint64_t memory);
 // Rounds the rows of x into `memory`. A barrier() must follow before they are read.
-Result<Activations> quantize(VulkanQueue& recorder, ActQuant mode, const ActivationRows& x,
+Result<Activations> quantize(VulkanQueue& recorder, const Rounding& rounding, const ActivationRows& x,
                              std::uint64_t memory);
+
+// shaders/common/packed_rows.glsl: tokens at once, and threads that share a row. Rows of few columns are
+// shared by few, so that each has several loads to do.
+inline constexpr std::int64_t kDecodeTokens = 8;
+inline std::uint32_t decode_lanes(std::int64_t width) { return width >= 4096 ? 64 : width >= 2048 ? 32 : 16; }
+// Rows of the weight of a work group.
+inline std::int64_t decode_outputs(std::int64_t width) { return 4 * (64 / decode_lanes(width)); }
+// It computes with f16.
+inline constexpr Features kNeedsDecode = {.all_of = kBufferAddress | kShaderF16};
 
 // Tokens of a tile of shaders/common/product_tile.glsl and its outputs. On lavapipe a prompt of 837 tokens
 // of tiny-v32 takes 12.6 s of CPU time with tiles of 64, and 15.3 s if they stop at 32.
@@ -99,6 +124,7 @@ constexpr std::array<KernelRow, 3> product_rows(const ProductRows& p) {
   packed.launch = p.launch_packed;
   KernelRow decode = packed;
   decode.name = p.names[0];
+  decode.needs = kNeedsDecode;
   decode.numerics.invariance = Invariance::kRun;
   decode.accepts = p.accepts_packed_decode;
   decode.prefers = p.prefers_decode;

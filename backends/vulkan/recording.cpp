@@ -11,6 +11,20 @@ constexpr std::int64_t kArgumentAlignment = 16;
 constexpr VkPipelineStageFlags kStages =
     VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
 
+VkAccessFlags writes_of(VkPipelineStageFlags stages) {
+  VkAccessFlags access = 0;
+  if ((stages & VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT) != 0) access |= VK_ACCESS_SHADER_WRITE_BIT;
+  if ((stages & VK_PIPELINE_STAGE_TRANSFER_BIT) != 0) access |= VK_ACCESS_TRANSFER_WRITE_BIT;
+  return access;
+}
+
+VkAccessFlags accesses_of(VkPipelineStageFlags stages) {
+  VkAccessFlags access = writes_of(stages);
+  if ((stages & VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT) != 0) access |= VK_ACCESS_SHADER_READ_BIT;
+  if ((stages & VK_PIPELINE_STAGE_TRANSFER_BIT) != 0) access |= VK_ACCESS_TRANSFER_READ_BIT;
+  return access;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Recording>> Recording::create(std::shared_ptr<Gpu> gpu, Use use) {
@@ -54,6 +68,9 @@ Status Recording::begin() {
   current_.clear();
   // Earlier submissions to the queue are in the first scope of this barrier, whoever recorded them.
   full_barrier(kStages, VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT);
+  barrier_due_ = false;
+  used_ = 0;
+  covered_ = kStages;
   return {};
 }
 
@@ -79,10 +96,34 @@ void Recording::declare(std::span<const Access> accesses) {
 }
 
 void Recording::barrier_within() {
-  full_barrier(kStages, VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT);
+  barrier_due_ = true;
   ++gpu_->stats.barriers;
   hazards_.clear();
   for (const Access& access : current_) hazards_.add(access);
+}
+
+// A barrier between dispatches alone costs less than one that has transfers on either side, so it names the
+// stages that have worked since the last one and the one that comes next. What comes later of the other kind
+// then has a barrier of its own.
+void Recording::begin_command(VkPipelineStageFlags stage) {
+  const bool uncovered = (stage & ~covered_) != 0;
+  if (uncovered || barrier_due_) {
+    const VkPipelineStageFlags from = uncovered || used_ == 0 ? kStages : used_;
+    covered_ = uncovered ? kStages : stage;
+    VkMemoryBarrier barrier{};
+    barrier.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
+    barrier.srcAccessMask = writes_of(from);
+    barrier.dstAccessMask = accesses_of(covered_);
+    gpu_->vk.vkCmdPipelineBarrier(buffer_, from, covered_, 0, 1, &barrier, 0, nullptr, 0, nullptr);
+    barrier_due_ = false;
+    used_ = 0;
+  }
+  used_ |= stage;
+}
+
+void Recording::end_command() {
+  ++commands_;
+  if (gpu_->stats.full_barriers) barrier_within();
 }
 
 void Recording::release_to_host() { full_barrier(VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT); }
@@ -104,23 +145,26 @@ Status Recording::dispatch(const Kernel& kernel, std::span<const std::byte> argu
     address = stored.address;
     arguments = std::as_bytes(std::span(&address, 1));
   }
+  begin_command(VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT);
   vk.vkCmdBindPipeline(buffer_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
   vk.vkCmdPushConstants(buffer_, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
                         static_cast<std::uint32_t>(arguments.size()), arguments.data());
   vk.vkCmdDispatch(buffer_, static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), 1);
-  ++commands_;
   ++gpu_->stats.dispatches;
+  end_command();
   return {};
 }
 
 void Recording::copy(VkBuffer from, VkBuffer to, const VkBufferCopy& range) {
+  begin_command(VK_PIPELINE_STAGE_TRANSFER_BIT);
   gpu_->vk.vkCmdCopyBuffer(buffer_, from, to, 1, &range);
-  ++commands_;
+  end_command();
 }
 
 void Recording::fill(VkBuffer buffer, VkDeviceSize offset, VkDeviceSize bytes, std::uint8_t value) {
+  begin_command(VK_PIPELINE_STAGE_TRANSFER_BIT);
   gpu_->vk.vkCmdFillBuffer(buffer_, buffer, offset, bytes, 0x01010101u * value);
-  ++commands_;
+  end_command();
 }
 
 void Recording::timestamp(VkQueryPool pool, std::uint32_t slot) {

@@ -49,6 +49,8 @@ class Recording {
  private:
   Recording(std::shared_ptr<Gpu> gpu, Use use) : gpu_(std::move(gpu)), use_(use) {}
   Status make_buffer();
+  void begin_command(VkPipelineStageFlags stage);
+  void end_command();
   void full_barrier(VkPipelineStageFlags to_stages, VkAccessFlags to_access);
 
   std::shared_ptr<Gpu> gpu_;
@@ -57,6 +59,9 @@ class Recording {
   VkCommandBuffer buffer_ = VK_NULL_HANDLE;
   bool open_ = false;
   int commands_ = 0;
+  bool barrier_due_ = false;          // asked for, and recorded ahead of the next command
+  VkPipelineStageFlags used_ = 0;     // by the commands since the last barrier
+  VkPipelineStageFlags covered_ = 0;  // commands of these stages wait for what came before that barrier
   Hazards hazards_;
   std::vector<Access> current_;  // of the launch that was declared last
   std::vector<Allocation> blocks_;

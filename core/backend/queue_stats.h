@@ -1,6 +1,6 @@
-// What a device's queues have recorded and submitted, for tests and for a look at the cost of a plan. A
-// device that counts gives it through Device::extension(kQueueStats), as a QueueStats*; another one gives
-// null.
+// What a device's queues have recorded and submitted, for tests and for a look at the cost of a plan, and a
+// switch for finding barriers that are missing. A device that counts gives it through
+// Device::extension(kQueueStats), as a QueueStats*; another one gives null.
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,9 @@ struct QueueStats {
   // between its dispatches. The barrier at the head of every command buffer is not counted.
   std::atomic<std::int64_t> barriers = 0;
   std::atomic<std::int64_t> submits = 0;  // calls of the driver's submit function
+  // While it is set, a barrier is recorded, and counted, behind every dispatch and every transfer. Whatever
+  // gives other bits then lacks one.
+  std::atomic<bool> full_barriers = false;
 };
 
 }  // namespace tamis

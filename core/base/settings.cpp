@@ -34,6 +34,7 @@ std::string vulkan_cache_path() {
   if (cache.starts_with('/')) return cache + "/tamis";
   return home.starts_with('/') ? home + "/.cache/tamis" : "";
 }
+bool vulkan_full_barriers() { return read("TAMIS_VULKAN_BARRIERS", "") == "full"; }
 std::string cpu_isa() { return read("TAMIS_CPU_ISA", ""); }
 int threads() { return read_int("TAMIS_THREADS", 0); }
 int emulated_wave() { return read_int("TAMIS_HIP_EMU_WAVE", 64); }

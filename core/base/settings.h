@@ -20,6 +20,8 @@ bool vulkan_validation();
 // TAMIS_VULKAN_CACHE: the folder where Vulkan devices keep compiled pipelines from run to run, "off" for
 // none; else tamis/ in $XDG_CACHE_HOME or in ~/.cache. Empty: nowhere.
 std::string vulkan_cache_path();
+// TAMIS_VULKAN_BARRIERS=full: Vulkan devices wait for each command before the next one.
+bool vulkan_full_barriers();
 // TAMIS_CPU_ISA: portable, avx2, avx512 or amx: the CPU backend uses nothing above that level. Empty: all
 // that the CPU has.
 std::string cpu_isa();

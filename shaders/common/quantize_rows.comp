@@ -1,16 +1,12 @@
-// Activations rounded to e4m3, a work group per row and 128 columns, a thread per value: codes and scales in
-// the form row_scales. Rows are those of tokens, or of the heads of tokens. Bound by memory: x read once, a
-// code written per value.
+// Activations rounded to e4m3, a work group per row and 128 columns, a thread per value. Rows are those of tokens,
+// or of the heads of tokens. Bound by memory: x read once, a code written per value.
 #version 460
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/common/fp8.glsl"
-
 const uint kThreads = 128;
 layout(local_size_x = 128) in;
-#include "shaders/common/reduce.glsl"
+#include "shaders/common/rounded_group.glsl"
 
 layout(constant_id = 0) const uint kXType = 0;
-layout(constant_id = 1) const uint kPow2 = 0;
 
 layout(push_constant) uniform Arguments {
   uint64_t x, codes, scales;
@@ -23,9 +19,6 @@ void main() {
   if (row >= rows) return;
   const uint i = group * kThreads + gl_LocalInvocationIndex;
   const uint64_t from = x + (row / heads) * x_stride + (row % heads) * x_head_stride;
-  const uint value = i < width ? load_bits(kXType, from, i) : 0u;
-  const uint magnitude = is_nan_bits(value) ? 0u : value & 0x7fffffffu;
-  const uint scale = activation_scale_bits(max_over_group(magnitude), kPow2 != 0u);
-  if (i < width) Bytes(codes + row * codes_stride).at[i] = uint8_t(quantize(value, scale));
-  if (gl_LocalInvocationIndex == 0u) Words(scales + 4ul * row * groups).at[group] = scale;
+  store_rounded(codes + row * codes_stride, scales + 4ul * row * groups, i, width,
+                i < width ? load_bits(kXType, from, i) : 0u);
 }

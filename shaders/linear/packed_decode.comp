@@ -4,19 +4,19 @@
 #include "shaders/linear/arguments.glsl"
 #include "shaders/common/packed_rows.glsl"
 
-void load_x_chunk(uint token, uint chunk, out float values[kChunk]) {
+vec4 load_x_word(uint token, uint word) {
   const uint64_t row = x + token * x_stride;
-  if (kXType != kE4M3) {
-    load_chunk_of(kXType, row, chunk, values);
-  } else {
-    load_packed_chunk(row, x_scales + 4ul * token * groups, chunk, values);
-  }
+  return kXType != kE4M3 ? load_word_of(kXType, row, word) : load_rounded_word(row, word);
+}
+
+float load_x_scale(uint token, uint group) {
+  return kXType != kE4M3 ? 1.0 : Floats(x_scales + 4ul * token * groups).at[group];
 }
 
 void store_result(uint token, uint at, float value) { store_float(kYType, y + token * y_stride, at, value); }
 
 void main() {
-  const uint first = group_index() * kRows;
+  const uint first = group_index() * rows_of_group();
   if (first >= outputs) return;
   multiply_packed_rows(PackedMatrix(w, w_scales, w_stride, w_scale_stride), first, kTokens);
 }

@@ -86,6 +86,20 @@ void add_cut_pieces(CaseList& list) {
   }
 }
 
+// Every e4m3 code as a weight, through rows for few and for many tokens.
+void add_codes(CaseList& list) {
+  for (bool with_nan : {false, true}) {
+    for (std::int64_t tokens : {3, 20}) {
+      for (ActQuant quant : {ActQuant::kNone, ActQuant::kE4M3Group128Pow2}) {
+        Case c = simple({tokens, 256, 256}, DType::kBF16, DType::kE4M3, {quant, DType::kF32});
+        c.name = fmt::format("codes_t{}_q{}{}", tokens, static_cast<int>(quant), with_nan ? "_nan" : "");
+        c.operands[1].fill = fill_e4m3_codes(with_nan);
+        list.push_back(std::move(c));
+      }
+    }
+  }
+}
+
 // DeepSeek-V3.2's largest projections, as its checkpoint stores them; and square products, as large as the
 // device's matrix units like them.
 void add_perf(CaseList& list) {
@@ -138,6 +152,7 @@ CaseList cases_linear() {
                            {{.desc = {DType::kF32, {4, 256}}, .fill = fill_constant(0)},
                             weight(DType::kE4M3, {4, 32, 256}),
                             output()}));
+  add_codes(list);
   add_tiles(list);
   add_few_tokens(list);
   add_cut_pieces(list);

@@ -124,6 +124,19 @@ void add_tiles(CaseList& list) {
                            {ActQuant::kNone, DType::kBF16}));
 }
 
+// Every e4m3 code as a weight, NaN with them, for experts of few and of many rows.
+void add_codes(CaseList& list) {
+  for (double many : {5.0, 40.0}) {
+    for (ActQuant quant : {ActQuant::kNone, ActQuant::kE4M3Group128F32}) {
+      const Shape s{static_cast<std::int64_t>(many) + 1, 256, 256, {0, 1, many}};
+      Case c = gemm_case(fmt::format("codes_m{}_q{}", s.rows, static_cast<int>(quant)), s, DType::kBF16,
+                         DType::kE4M3, {quant, DType::kF32});
+      c.operands[kWeight].fill = fill_e4m3_codes(true);
+      list.push_back(std::move(c));
+    }
+  }
+}
+
 // DeepSeek-V3's gate and up projections of `experts` experts with eight rows a token, spread evenly.
 void add_perf(CaseList& list) {
   const auto v3 = [](std::int64_t experts) {
@@ -147,6 +160,7 @@ CaseList cases_moe_grouped_gemm() {
   add_panels(list);
   add_edges(list);
   add_tiles(list);
+  add_codes(list);
   add_perf(list);
   return list;
 }

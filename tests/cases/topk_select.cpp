@@ -93,6 +93,20 @@ void add_ties(CaseList& list) {
   list.push_back(full("better_scores_come_last", {2, 500, 10}, fill_iota(-250)));
 }
 
+// For rows that guess a threshold from a part of the scores, eight of every 128, and read again where that
+// was wrong: these are better or worse than all others, or the same in all.
+void add_misleading_samples(CaseList& list) {
+  const auto sampled = [](std::int64_t column) { return column / 8 % 16 == column / 128 * 7 % 16; };
+  for (double other : {-10.0, 10.0}) {
+    list.push_back(
+        full(fmt::format("sample_against_{}", other), {1, 65536, 2048}, [=](HostView& view, Rng& rng) {
+          for (std::int64_t i = 0; i < view.size(); ++i)
+            view.set(i, rng.normal() + (sampled(i) ? 0.0 : other));
+        }));
+  }
+  list.push_back(full("neighbours_in_a_long_row", {2, 20000, 2048}, fill_neighbours(1.0f)));
+}
+
 void add_odd_values(CaseList& list) {
   const double inf = INFINITY;
   list.push_back(full("negative_infinity_is_a_value", {2, 60, 40}, fill_values({-inf, 1, -inf, -2, -inf})));
@@ -140,6 +154,7 @@ CaseList cases_topk_select() {
   }
   list.push_back(at_cliffs(2048, 3, fill_normal()));
   add_ties(list);
+  add_misleading_samples(list);
   add_odd_values(list);
   list.push_back(full("k_above_width", {3, 20, 50}, fill_normal()));
   list.push_back(full("one_column", {3, 1, 1}, fill_normal()));

@@ -50,6 +50,37 @@ TEST_P(Barriers, OnlyWhereOneLaunchDependsOnAnother) {
   EXPECT_EQ(barriers_of({{a, b}, {b, a}, {a, b}}), 2);  // write, read, write
 }
 
+TEST_P(Barriers, BehindEveryCommandWhenAskedFor) {
+  const auto a = must(device_->alloc(kTokens * kWidth * 4)), b = must(device_->alloc(kTokens * kWidth * 4));
+  const auto c = must(device_->alloc(kTokens * kWidth * 4)), d = must(device_->alloc(kTokens * kWidth * 4));
+  upload(*a, ChainInputs::make(1, kTokens).x);
+  upload(*c, ChainInputs::make(2, kTokens).x);
+  must(queue_->sync());
+  const bool before = stats_->full_barriers.exchange(true);
+  EXPECT_EQ(barriers_of({{a.get(), b.get()}, {c.get(), d.get()}}), 2);
+  stats_->full_barriers = before;
+}
+
+// Captures of the chain recorded with and without: a barrier that the roles should have asked for would show.
+TEST_P(Barriers, MoreOfThemGiveTheSameBits) {
+  const auto usual = make_plan(*backend_), full = make_plan(*backend_);
+  bind(*usual);
+  bind(*full);
+  const bool before = stats_->full_barriers;
+  for (int seed = 1; seed <= 3; ++seed) {
+    const ChainInputs inputs = ChainInputs::make(seed, kTokens - seed);
+    stats_->full_barriers = false;
+    reset(inputs);
+    run(*usual);
+    const Outcome found = outcome(*usual);
+    stats_->full_barriers = true;
+    reset(inputs);
+    run(*full);
+    EXPECT_TRUE(outcome(*full) == found) << "seed " << seed;
+  }
+  stats_->full_barriers = before;
+}
+
 TAMIS_ON_EVERY_DEVICE(Barriers);
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/backend/queue_stats.h"
 #include "core/ops/oracle/oracle.h"
 
 namespace tamis::harness {
@@ -124,13 +125,39 @@ Reason takes(const Device& device, const KernelRow& row, const OpCall& call) {
   return row.accepts != nullptr ? row.accepts(device.info(), call) : accept();
 }
 
+namespace {
+
+// While it lives, a device that can records a barrier behind every command.
+class FullBarriers {
+ public:
+  explicit FullBarriers(Device& device) : stats_(static_cast<QueueStats*>(device.extension(kQueueStats))) {
+    if (stats_ != nullptr) before_ = stats_->full_barriers.exchange(true);
+  }
+  ~FullBarriers() {
+    if (stats_ != nullptr) stats_->full_barriers = before_;
+  }
+  FullBarriers(const FullBarriers&) = delete;
+  FullBarriers& operator=(const FullBarriers&) = delete;
+
+ private:
+  QueueStats* stats_;
+  bool before_ = false;
+};
+
+Status run_with_full_barriers(Device& device, GuardedRun& run, const KernelRow& row) {
+  const FullBarriers barriers(device);
+  return run_once(run, row, false);
+}
+
+}  // namespace
+
 Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subject& subject,
                                 const GuardOptions& options) {
   const auto make = [&] {
     return GuardedRun(device, *subject.op, *subject.test_case, subject.host, options.poison);
   };
   GuardedRun first = make(), second = make();
-  TAMIS_RETURN_IF_ERROR(run_once(first, row, false));
+  TAMIS_RETURN_IF_ERROR(run_with_full_barriers(device, first, row));
   TAMIS_ASSIGN_OR_RETURN(OutputBytes outputs, outputs_of(first, subject));
   const Status again = run_once(second, row, row.capturable);
   if (!again.ok()) return row.capturable ? again.with_context("captured and replayed") : again;
@@ -147,7 +174,7 @@ Result<OutputBytes> run_guarded(Device& device, const KernelRow& row, const Subj
             "inputs came",
             name);
     }
-    return internal_error("{}: two runs of one call differ", name);
+    return internal_error("{}: two runs of one call differ", name);  // or a barrier is missing
   }
   TAMIS_RETURN_IF_ERROR(repeat_run(second, row, subject, {outputs, options.runs}));
   return outputs;

@@ -1,6 +1,7 @@
 // Parity: runs a kernel row on a device and compares it with the oracle. Buffers stand between sentinels;
 // outputs and workspace start poisoned; inputs must come back unchanged; a second run and all after it must
 // give the same bits, and where the row may be captured they are replays of a capture made with other inputs.
+// The first run has a barrier behind every command on devices that have such a mode, the others have not.
 #pragma once
 
 #include <cstdint>

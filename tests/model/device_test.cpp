@@ -1,7 +1,9 @@
 // The whole model on every device: what has no row there runs on the CPU, with copies, and the result is the
 // CPU's. And what a failing device leaves behind.
 #include <cmath>
+#include <cstring>
 
+#include "core/backend/queue_stats.h"
 #include "tests/model/tiny_v32.h"
 #include "tests/plugins/faulty.h"
 
@@ -54,6 +56,17 @@ TEST_P(OnDevice, GivesTheLogitsOfTheCpu) {
     EXPECT_EQ(plan->stats().host_rows > 0, partial);
     EXPECT_GT(plan->captured_segments(), 0);
   }
+}
+
+TEST_P(OnDevice, BarriersBehindEveryCommandGiveTheSameBits) {
+  auto* stats =
+      static_cast<QueueStats*>(must(Registry::instance().device(GetParam()))->extension(kQueueStats));
+  if (stats == nullptr) GTEST_SKIP() << GetParam() << " has no such mode";
+  const std::vector<float> usual = logits_of(*open_on(GetParam()));
+  const bool before = stats->full_barriers.exchange(true);
+  const std::vector<float> full = logits_of(*open_on(GetParam()));
+  stats->full_barriers = before;
+  EXPECT_EQ(std::memcmp(usual.data(), full.data(), usual.size() * sizeof(float)), 0);
 }
 
 std::vector<std::string> devices_with_memory_of_their_own() {

@@ -18,13 +18,11 @@ struct Arguments {
 };
 static_assert(sizeof(Arguments) <= kPushBytes);
 
-constexpr std::int64_t kDecodeTokens = 8, kDecodeOutputs = 4;  // of shaders/common/packed_rows.glsl
-
 // Work groups of either shader.
 std::int64_t groups_of(const OpCall& call, bool decode) {
   const TensorDesc& y = call[kY].desc;
   return y.dim(1) * tiles_of(y.dim(0), decode ? kDecodeTokens : tile_tokens(y.dim(0))) *
-         tiles_of(y.dim(2), decode ? kDecodeOutputs : kTileOutputs);
+         tiles_of(y.dim(2), decode ? decode_outputs(call[kX].desc.dim(2)) : kTileOutputs);
 }
 
 Reason accept_call(const OpCall& call) {
@@ -57,9 +55,10 @@ Reason prefers_few_tokens(const DeviceInfo&, const OpCall& call) {
   return call[kX].desc.dim(0) <= kDecodeTokens ? accept() : reason::slower("more than 8 tokens");
 }
 
+template <Rounded form>
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
   const TensorDesc& x = call[kX].desc;
-  return quantized_bytes(call.as<BatchedLinearParams>().act_quant, x.dim(0) * x.dim(1), x.dim(2));
+  return quantized_bytes(call.as<BatchedLinearParams>().act_quant, x.dim(0) * x.dim(1), x.dim(2), form);
 }
 
 std::uint64_t head_stride(const Tensor& tensor) {
@@ -72,7 +71,7 @@ struct Input {
   std::uint64_t head_stride = 0;
 };
 
-Result<Input> prepare_input(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch) {
+Result<Input> prepare_input(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch, Rounded form) {
   const Tensor& x = call[kX];
   const ActQuant mode = call.as<BatchedLinearParams>().act_quant;
   Input input{{.data = address(x), .stride = row_stride(x), .type = type_of(x)}, head_stride(x)};
@@ -85,7 +84,7 @@ Result<Input> prepare_input(VulkanQueue& recorder, const OpCall& call, const Scr
                             .width = x.desc.dim(2),
                             .type = input.x.type};
   const std::uint64_t memory = address(scratch.workspace, scratch.workspace_offset);
-  TAMIS_ASSIGN_OR_RETURN(input.x, quantize(recorder, mode, rows, memory));
+  TAMIS_ASSIGN_OR_RETURN(input.x, quantize(recorder, {mode, form}, rows, memory));
   recorder.barrier();
   input.head_stride = input.x.stride;
   input.x.stride *= static_cast<std::uint64_t>(rows.heads);
@@ -96,7 +95,8 @@ template <bool decode>
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
-  TAMIS_ASSIGN_OR_RETURN(const Input input, prepare_input(recorder, call, scratch));
+  constexpr Rounded kForm = decode ? Rounded::kHalves : Rounded::kCodes;
+  TAMIS_ASSIGN_OR_RETURN(const Input input, prepare_input(recorder, call, scratch, kForm));
   TAMIS_ASSIGN_OR_RETURN(const WeightOperand w, weight_operand(recorder, call[kWeight]));
   const Tensor& y = call[kY];
   const Arguments arguments{input.x.data,      input.x.scales, address(y),     input.x.stride,
@@ -106,8 +106,9 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   const auto tokens = static_cast<std::uint32_t>(decode ? std::min(kDecodeTokens, y.desc.dim(0))
                                                         : tile_tokens(y.desc.dim(0)));
   const std::uint32_t transposed = call.as<BatchedLinearParams>().w_is_kn ? 1 : 0;
+  const std::uint32_t last = decode ? decode_lanes(call[kX].desc.dim(2)) : transposed;
   const Kernel kernel{decode ? "batched_linear/packed_decode" : "batched_linear/tiled",
-                      {input.x.type, w.type, type_of(y), tokens, w.packed, transposed}};
+                      {input.x.type, w.type, type_of(y), tokens, w.packed, last}};
   return recorder.dispatch(kernel, arguments, groups_of(call, decode));
 }
 
@@ -119,8 +120,8 @@ constexpr auto kRows =
                   .accepts_packed = accepts_packed,
                   .accepts_stored = accepts_stored,
                   .prefers_decode = prefers_few_tokens,
-                  .workspace_decode = workspace,
-                  .workspace = workspace,
+                  .workspace_decode = workspace<Rounded::kHalves>,
+                  .workspace = workspace<Rounded::kCodes>,
                   .launch_packed_decode = launch<true>,
                   .launch_packed = launch<false>,
                   .launch_stored = launch<false>});

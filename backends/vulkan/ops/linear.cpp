@@ -11,8 +11,7 @@ namespace {
 
 using namespace linear_operand;
 
-constexpr std::int64_t kDecodeOutputs = 4, kDecodeTokens = 8;  // of shaders/linear/packed_decode.comp
-constexpr std::int64_t kVectorBytes = 16;                      // packed_decode.comp loads as much at once
+constexpr std::int64_t kVectorBytes = 16;  // packed_decode.comp loads as much at once
 
 struct Arguments {
   std::uint64_t x, x_scales, w, w_scales, y, x_stride, w_stride, y_stride;
@@ -44,12 +43,15 @@ Reason prefers_few_tokens(const DeviceInfo&, const OpCall& call) {
 
 bool quantizes(const OpCall& call) { return call.as<LinearParams>().act_quant != ActQuant::kNone; }
 
+template <Rounded form>
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
-  return quantized_bytes(call.as<LinearParams>().act_quant, call[kX].desc.dim(0), call[kX].desc.dim(1));
+  const TensorDesc& x = call[kX].desc;
+  return quantized_bytes(call.as<LinearParams>().act_quant, x.dim(0), x.dim(1), form);
 }
 
 // The arguments that do not depend on the weight; quantises the activations first where they are to be.
-Result<Arguments> prepare_input(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch) {
+Result<Arguments> prepare_input(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch,
+                                Rounded form) {
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
   const Tensor &x = call[kX], &y = call[kY];
   Arguments arguments{};
@@ -66,7 +68,7 @@ Result<Arguments> prepare_input(VulkanQueue& recorder, const OpCall& call, const
                             .width = x.desc.dim(1),
                             .type = type_of(x)};
   TAMIS_ASSIGN_OR_RETURN(const Activations codes,
-                         quantize(recorder, call.as<LinearParams>().act_quant, rows,
+                         quantize(recorder, {call.as<LinearParams>().act_quant, form}, rows,
                                   address(scratch.workspace, scratch.workspace_offset)));
   arguments.x = codes.data;
   arguments.x_scales = codes.scales;
@@ -92,7 +94,7 @@ Status dispatch_tiles(VulkanQueue& recorder, const OpCall& call, const char* sha
 
 Status launch_portable(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
-  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_input(recorder, call, scratch));
+  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_input(recorder, call, scratch, Rounded::kCodes));
   const auto element = static_cast<std::uint64_t>(dtype_size(call[kWeight].desc.dtype));
   for (const WeightPiece& piece : call[kWeight].weight->pieces) {
     arguments.w = address(piece.buffer, piece.offset);
@@ -109,14 +111,15 @@ Status launch_portable(Queue& queue, const OpCall& call, const Scratch& scratch)
 }
 
 // Also the weight's part of the arguments.
-Result<Arguments> prepare_packed(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch) {
+Result<Arguments> prepare_packed(VulkanQueue& recorder, const OpCall& call, const Scratch& scratch,
+                                 Rounded form) {
   const Weight& weight = *call[kWeight].weight;
   const std::uint64_t codes = address(weight.packed, weight.packed_offset);
   if (codes % kVectorBytes != 0) {
     return invalid_argument("packed weight at byte {} of its buffer: expected a multiple of {}",
                             weight.packed_offset, kVectorBytes);
   }
-  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_input(recorder, call, scratch));
+  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_input(recorder, call, scratch, form));
   const RowScalesShape shape = row_scales_shape(weight.desc);
   arguments.w = codes;
   arguments.w_scales = codes + static_cast<std::uint64_t>(shape.scales_offset());
@@ -128,20 +131,21 @@ Result<Arguments> prepare_packed(VulkanQueue& recorder, const OpCall& call, cons
 
 Status launch_packed(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
-  TAMIS_ASSIGN_OR_RETURN(const Arguments arguments, prepare_packed(recorder, call, scratch));
+  TAMIS_ASSIGN_OR_RETURN(const Arguments arguments, prepare_packed(recorder, call, scratch, Rounded::kCodes));
   return dispatch_tiles(recorder, call, "linear/packed", arguments);
 }
 
 Status launch_decode(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
-  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_packed(recorder, call, scratch));
-  const std::int64_t tokens = arguments.tokens,
-                     groups = (arguments.outputs + kDecodeOutputs - 1) / kDecodeOutputs;
+  TAMIS_ASSIGN_OR_RETURN(Arguments arguments, prepare_packed(recorder, call, scratch, Rounded::kHalves));
+  const std::int64_t tokens = arguments.tokens, width = arguments.width;
   for (std::int64_t first = 0; first < tokens; first += kDecodeTokens) {
     arguments.tokens = static_cast<std::uint32_t>(std::min(kDecodeTokens, tokens - first));
     const Kernel kernel{"linear/packed_decode",
-                        {input_type(call), type_of(call[kWeight]), type_of(call[kY]), arguments.tokens}};
-    TAMIS_RETURN_IF_ERROR(recorder.dispatch(kernel, arguments, groups));
+                        {input_type(call), type_of(call[kWeight]), type_of(call[kY]), arguments.tokens, 1,
+                         decode_lanes(width)}};
+    TAMIS_RETURN_IF_ERROR(
+        recorder.dispatch(kernel, arguments, tiles_of(arguments.outputs, decode_outputs(width))));
     arguments.x += kDecodeTokens * arguments.x_stride;
     arguments.x_scales += 4 * kDecodeTokens * arguments.groups;
     arguments.y += kDecodeTokens * arguments.y_stride;
@@ -156,8 +160,8 @@ constexpr auto kRows =
                   .accepts_packed = accepts_packed,
                   .accepts_stored = accepts_stored,
                   .prefers_decode = prefers_few_tokens,
-                  .workspace_decode = workspace,
-                  .workspace = workspace,
+                  .workspace_decode = workspace<Rounded::kHalves>,
+                  .workspace = workspace<Rounded::kCodes>,
                   .launch_packed_decode = launch_decode,
                   .launch_packed = launch_packed,
                   .launch_stored = launch_portable});

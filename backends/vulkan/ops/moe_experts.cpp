@@ -3,7 +3,7 @@
 // that nobody reads. act_quant rounds every token once, not once per expert. Both products run the same list
 // of tiles.
 //
-//   order | list of tiles, [codes of x] | w13 | silu_mul | [codes of the product] | w2 | combine
+//   order | list of tiles, [codes of x] | w13 | silu_mul [and codes of it] | w2 | combine
 #include "core/ops/moe_experts/moe_experts.h"
 
 #include <algorithm>
@@ -21,6 +21,12 @@ struct SiluMulArguments {
   std::uint32_t rows, width;
 };
 
+// As in shaders/silu_mul/rounded.comp.
+struct RoundedSiluMulArguments {
+  std::uint64_t x, codes, scales, x_stride, codes_stride;
+  std::uint32_t rows, width, groups;
+};
+
 // Sizes of a call, and where its intermediates lie in the workspace, in bytes. The experts' outputs take the
 // place of gate and up.
 struct Layout {
@@ -28,7 +34,7 @@ struct Layout {
   std::int64_t row_of = 0, token_of = 0, offsets = 0, list = 0, gate_up = 0, product = 0, codes = 0;
   std::int64_t bytes = 0;
 
-  Layout(const OpCall& call, bool decode)
+  Layout(const OpCall& call, Product product_kind)
       : tokens(call[kIds].desc.dim(0)),
         topk(call[kIds].desc.dim(1)),
         rows(tokens * topk),
@@ -40,10 +46,12 @@ struct Layout {
     row_of = add(4 * rows);
     token_of = add(4 * rows);
     offsets = add(4 * (experts + 1));
-    list = add(kTileEntryBytes * grouped_tiles(rows, experts, decode));
+    list = add(kTileEntryBytes * grouped_tiles(rows, experts, product_kind));
     gate_up = add(rows * std::max(2 * inner, hidden) * size);
     product = add(rows * inner * size);
-    codes = add(std::max(quantized_bytes(mode, tokens, hidden), quantized_bytes(mode, rows, inner)));
+    const Rounded form = rounded_form(product_kind);
+    codes =
+        add(std::max(quantized_bytes(mode, tokens, hidden, form), quantized_bytes(mode, rows, inner, form)));
   }
 
  private:
@@ -55,13 +63,13 @@ struct Layout {
   }
 };
 
-template <bool decode>
+template <Product kind>
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
-  return Layout(call, decode).bytes;
+  return Layout(call, kind).bytes;
 }
 
-Reason prefers_few_tokens(const DeviceInfo&, const OpCall& call) {
-  return prefers_grouped_decode(call[kIds].desc.elements(), call[kW2].desc.dim(0));
+Reason prefers_few_tokens(const DeviceInfo& device, const OpCall& call) {
+  return prefers_grouped_decode(device, call[kIds].desc.elements(), call[kW2].desc.dim(0));
 }
 
 Reason accept_call(const OpCall& call) {
@@ -90,20 +98,27 @@ Reason accepts_packed(const DeviceInfo&, const OpCall& call) {
   return accept_call(call);
 }
 
+Reason accepts_matrices(const DeviceInfo& device, const OpCall& call) {
+  if (Reason bad = accepts_packed(device, call); !bad.accepted()) return bad;
+  const ActQuant mode = call.as<MoeExpertsParams>().act_quant;
+  if (Reason bad = accept_grouped_matrices(device, mode, call[kW13]); !bad.accepted()) return bad;
+  return accept_grouped_matrices(device, mode, call[kW2]);
+}
+
 // One launch of the row.
 class Experts {
  public:
-  Experts(VulkanQueue& recorder, const OpCall& call, std::uint64_t workspace, bool decode)
-      : recorder_(recorder), call_(call), layout_(call, decode), workspace_(workspace), decode_(decode) {}
+  Experts(VulkanQueue& recorder, const OpCall& call, std::uint64_t workspace, Product product)
+      : recorder_(recorder), call_(call), layout_(call, product), workspace_(workspace), product_(product) {}
 
   Status run() {
     TAMIS_RETURN_IF_ERROR(order());
     recorder_.barrier();
     TAMIS_RETURN_IF_ERROR(gate_up());
     recorder_.barrier();
-    TAMIS_RETURN_IF_ERROR(activate());
+    TAMIS_ASSIGN_OR_RETURN(const Activations product, activate());
     recorder_.barrier();
-    TAMIS_RETURN_IF_ERROR(down());
+    TAMIS_RETURN_IF_ERROR(down(product));
     recorder_.barrier();
     return combine();
   }
@@ -128,13 +143,6 @@ class Experts {
                                      .experts = static_cast<std::uint32_t>(layout_.experts)});
   }
 
-  // `rows` as they are, or their codes; then a barrier is needed.
-  Result<Activations> operand(const ActivationRows& rows) {
-    const ActQuant mode = call_.as<MoeExpertsParams>().act_quant;
-    if (mode != ActQuant::kNone) return quantize(recorder_, mode, rows, at(layout_.codes));
-    return Activations{.data = rows.data, .stride = rows.stride, .type = rows.type};
-  }
-
   GroupedGemm product(std::int64_t width) const {
     return {.offsets = at(layout_.offsets),
             .list = at(layout_.list),
@@ -142,7 +150,7 @@ class Experts {
             .y_stride = row_bytes(width),
             .rows = layout_.rows,
             .y_type = type_of(call_[kX]),
-            .decode = decode_};
+            .product = product_};
   }
 
   Status gate_up() {
@@ -150,34 +158,52 @@ class Experts {
     product.index = at(layout_.token_of);
     TAMIS_RETURN_IF_ERROR(list_tiles(recorder_, product, layout_.experts, false));
     const Tensor& x = call_[kX];
-    TAMIS_ASSIGN_OR_RETURN(product.x, operand({.data = address(x),
-                                               .stride = row_stride(x),
-                                               .tokens = layout_.tokens,
-                                               .width = layout_.hidden,
-                                               .type = type_of(x)}));
+    const ActivationRows rows{.data = address(x),
+                              .stride = row_stride(x),
+                              .tokens = layout_.tokens,
+                              .width = layout_.hidden,
+                              .type = type_of(x)};
+    product.x = {.data = rows.data, .stride = rows.stride, .type = rows.type};
+    if (const ActQuant mode = call_.as<MoeExpertsParams>().act_quant; mode != ActQuant::kNone) {
+      TAMIS_ASSIGN_OR_RETURN(product.x,
+                             quantize(recorder_, {mode, rounded_form(product_)}, rows, at(layout_.codes)));
+    }
     recorder_.barrier();
     return multiply_tiles(recorder_, product, call_[kW13]);
   }
 
-  Status activate() {
+  // The operand of the second product: as codes at once, or as it is.
+  Result<Activations> activate() {
+    const Rounding rounding{call_.as<MoeExpertsParams>().act_quant, rounded_form(product_)};
+    const std::uint32_t type = type_of(call_[kX]);
+    if (rounding.mode != ActQuant::kNone) {
+      const Activations codes = rounded_rows(rounding.form, layout_.rows, layout_.inner, at(layout_.codes));
+      const RoundedSiluMulArguments arguments{at(layout_.gate_up),
+                                              codes.data,
+                                              codes.scales,
+                                              row_bytes(2 * layout_.inner),
+                                              codes.stride,
+                                              static_cast<std::uint32_t>(layout_.rows),
+                                              static_cast<std::uint32_t>(layout_.inner),
+                                              codes.groups};
+      TAMIS_RETURN_IF_ERROR(recorder_.dispatch({"silu_mul/rounded", rounding_constants(rounding, type)},
+                                               arguments, layout_.rows * codes.groups));
+      return codes;
+    }
     const SiluMulArguments arguments{at(layout_.gate_up),
                                      at(layout_.product),
                                      row_bytes(2 * layout_.inner),
                                      row_bytes(layout_.inner),
                                      static_cast<std::uint32_t>(layout_.rows),
                                      static_cast<std::uint32_t>(layout_.inner)};
-    return dispatch_sheet(recorder_, {"silu_mul/portable", {type_of(call_[kX])}}, arguments, layout_.rows,
-                          layout_.inner);
+    TAMIS_RETURN_IF_ERROR(
+        dispatch_sheet(recorder_, {"silu_mul/portable", {type}}, arguments, layout_.rows, layout_.inner));
+    return Activations{.data = at(layout_.product), .stride = row_bytes(layout_.inner), .type = type};
   }
 
-  Status down() {
+  Status down(const Activations& x) {
     GroupedGemm product = this->product(layout_.hidden);
-    TAMIS_ASSIGN_OR_RETURN(product.x, operand({.data = at(layout_.product),
-                                               .stride = row_bytes(layout_.inner),
-                                               .tokens = layout_.rows,
-                                               .width = layout_.inner,
-                                               .type = type_of(call_[kX])}));
-    if (call_.as<MoeExpertsParams>().act_quant != ActQuant::kNone) recorder_.barrier();
+    product.x = x;
     return multiply_tiles(recorder_, product, call_[kW2]);
   }
 
@@ -195,28 +221,31 @@ class Experts {
   const OpCall& call_;
   Layout layout_;
   std::uint64_t workspace_;
-  bool decode_;
+  Product product_;
 };
 
-template <bool decode>
+template <Product kind>
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
-  return Experts(recorder, call, address(scratch.workspace, scratch.workspace_offset), decode).run();
+  return Experts(recorder, call, address(scratch.workspace, scratch.workspace_offset), kind).run();
 }
 
-constexpr auto kRows = product_rows({.op = "moe_experts",
-                                     .names = {"vulkan.moe_experts.packed_decode",
-                                               "vulkan.moe_experts.packed", "vulkan.moe_experts.portable"},
-                                     .accepts_packed_decode = accepts_packed,
-                                     .accepts_packed = accepts_packed,
-                                     .accepts_stored = accepts_stored,
-                                     .prefers_decode = prefers_few_tokens,
-                                     .workspace_decode = workspace<true>,
-                                     .workspace = workspace<false>,
-                                     .launch_packed_decode = launch<true>,
-                                     .launch_packed = launch<false>,
-                                     .launch_stored = launch<false>});
+constexpr auto kRows =
+    with_matrices(product_rows({.op = "moe_experts",
+                                .names = {"vulkan.moe_experts.packed_decode", "vulkan.moe_experts.packed",
+                                          "vulkan.moe_experts.portable"},
+                                .accepts_packed_decode = accepts_packed,
+                                .accepts_packed = accepts_packed,
+                                .accepts_stored = accepts_stored,
+                                .prefers_decode = prefers_few_tokens,
+                                .workspace_decode = workspace<Product::kDecode>,
+                                .workspace = workspace<Product::kTiled>,
+                                .launch_packed_decode = launch<Product::kDecode>,
+                                .launch_packed = launch<Product::kTiled>,
+                                .launch_stored = launch<Product::kTiled>}),
+                  "vulkan.moe_experts.packed_coopmat", accepts_matrices, workspace<Product::kMatrices>,
+                  launch<Product::kMatrices>);
 
 }  // namespace
 

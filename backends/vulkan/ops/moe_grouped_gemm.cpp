@@ -27,22 +27,29 @@ Reason accepts_packed(const DeviceInfo&, const OpCall& call) {
   return bad.accepted() ? accept_call(call) : bad;
 }
 
-Reason prefers_few_rows(const DeviceInfo&, const OpCall& call) {
-  return prefers_grouped_decode(call[kX].desc.dim(0), call[kWeight].desc.dim(0));
+Reason accepts_matrices(const DeviceInfo& device, const OpCall& call) {
+  Reason bad = accepts_packed(device, call);
+  if (!bad.accepted()) return bad;
+  return accept_grouped_matrices(device, call.as<MoeGroupedGemmParams>().act_quant, call[kWeight]);
+}
+
+Reason prefers_few_rows(const DeviceInfo& device, const OpCall& call) {
+  return prefers_grouped_decode(device, call[kX].desc.dim(0), call[kWeight].desc.dim(0));
 }
 
 // The list of tiles, then the codes.
-std::int64_t list_bytes(const OpCall& call, bool decode) {
-  return kTileEntryBytes * grouped_tiles(call[kX].desc.dim(0), call[kWeight].desc.dim(0), decode);
+std::int64_t list_bytes(const OpCall& call, Product product) {
+  return kTileEntryBytes * grouped_tiles(call[kX].desc.dim(0), call[kWeight].desc.dim(0), product);
 }
 
-template <bool decode>
+template <Product kind>
 std::int64_t workspace(const DeviceInfo&, const OpCall& call) {
-  return list_bytes(call, decode) + quantized_bytes(call.as<MoeGroupedGemmParams>().act_quant,
-                                                    call[kX].desc.dim(0), call[kX].desc.dim(1));
+  return list_bytes(call, kind) + quantized_bytes(call.as<MoeGroupedGemmParams>().act_quant,
+                                                  call[kX].desc.dim(0), call[kX].desc.dim(1),
+                                                  rounded_form(kind));
 }
 
-template <bool decode>
+template <Product kind>
 Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   VulkanQueue& recorder = as_vulkan(queue);
   TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
@@ -55,7 +62,7 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
   product.y_stride = row_stride(y);
   product.rows = x.desc.dim(0);
   product.y_type = type_of(y);
-  product.decode = decode;
+  product.product = kind;
   TAMIS_RETURN_IF_ERROR(list_tiles(recorder, product, call[kWeight].desc.dim(0), true));
   if (const ActQuant mode = call.as<MoeGroupedGemmParams>().act_quant; mode != ActQuant::kNone) {
     const ActivationRows rows{.data = product.x.data,
@@ -63,14 +70,14 @@ Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
                               .tokens = product.rows,
                               .width = x.desc.dim(1),
                               .type = product.x.type};
-    const std::uint64_t codes = product.list + static_cast<std::uint64_t>(list_bytes(call, decode));
-    TAMIS_ASSIGN_OR_RETURN(product.x, quantize(recorder, mode, rows, codes));
+    const std::uint64_t codes = product.list + static_cast<std::uint64_t>(list_bytes(call, kind));
+    TAMIS_ASSIGN_OR_RETURN(product.x, quantize(recorder, {mode, rounded_form(kind)}, rows, codes));
   }
   recorder.barrier();
   return multiply_tiles(recorder, product, call[kWeight]);
 }
 
-constexpr auto kRows =
+constexpr auto kRows = with_matrices(
     product_rows({.op = "moe_grouped_gemm",
                   .names = {"vulkan.moe_grouped_gemm.packed_decode", "vulkan.moe_grouped_gemm.packed",
                             "vulkan.moe_grouped_gemm.portable"},
@@ -78,11 +85,13 @@ constexpr auto kRows =
                   .accepts_packed = accepts_packed,
                   .accepts_stored = accepts_stored,
                   .prefers_decode = prefers_few_rows,
-                  .workspace_decode = workspace<true>,
-                  .workspace = workspace<false>,
-                  .launch_packed_decode = launch<true>,
-                  .launch_packed = launch<false>,
-                  .launch_stored = launch<false>});
+                  .workspace_decode = workspace<Product::kDecode>,
+                  .workspace = workspace<Product::kTiled>,
+                  .launch_packed_decode = launch<Product::kDecode>,
+                  .launch_packed = launch<Product::kTiled>,
+                  .launch_stored = launch<Product::kTiled>}),
+    "vulkan.moe_grouped_gemm.packed_coopmat", accepts_matrices, workspace<Product::kMatrices>,
+    launch<Product::kMatrices>);
 
 }  // namespace
 
