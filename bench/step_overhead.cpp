@@ -45,7 +45,7 @@ class Chain {
   Status launch(int i) {
     const OpCall& call = calls_[static_cast<std::size_t>(i % 2)];
     queue_.log().set_current(row_, &call);
-    const Status status = row_->launch(queue_, call, scratch_);
+    Status status = row_->launch(queue_, call, scratch_);
     queue_.log().set_current(nullptr, nullptr);
     return status;
   }
