@@ -36,6 +36,7 @@ std::string vulkan_cache_path() {
 }
 int threads() { return read_int("TAMIS_THREADS", 0); }
 int emulated_wave() { return read_int("TAMIS_HIP_EMU_WAVE", 64); }
+std::string emulated_arch() { return read("TAMIS_HIP_EMU_ARCH", ""); }
 std::string log_level() { return read("TAMIS_LOG", "warn"); }
 
 }  // namespace tamis::settings
