@@ -19,7 +19,7 @@ class HipEvent final : public Event {
 
 }  // namespace
 
-Result<std::unique_ptr<HipQueue>> HipQueue::create(int device) {
+Result<std::unique_ptr<HipQueue>> HipQueue::create(const DeviceInfo& device) {
   std::unique_ptr<HipQueue> queue(new HipQueue(device));
   TAMIS_RETURN_IF_ERROR(queue->activate());
   TAMIS_RETURN_IF_ERROR(queue->staging_.allocate());
