@@ -88,7 +88,7 @@ def make_rooms():
         kernels = r"shaders" if name == "vulkan" else f"kernels_{name}"
         for_kernels = rf"core/numeric/.*|core/ops/[a-z_0-9]+/[a-z_0-9]+\.h|core/base/.*|{kernels}/.*"
         if name in ("cuda", "hip"):
-            for_kernels += r"|" + SHARED_KERNEL_HEADERS
+            for_kernels += r"|kernels_gpu/[a-z_0-9]+/[a-z_0-9]+\.h"
         rooms.append(Room(rf"{kernels}/", for_kernels, vendor))
     rooms += [
         # Compiled by CUDA and by HIP, which only the one header knows apart.

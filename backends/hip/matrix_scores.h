@@ -2,15 +2,10 @@
 #pragma once
 
 #include "backends/gpu/operands.h"
-#include "backends/hip/queue.h"
+#include "backends/hip/matrix_devices.h"
 #include "kernels_hip/indexer_scores/launch.h"
 
 namespace tamis::hip {
-
-// Which devices have the instructions of a row; gfx1250 has others under the same number of generation.
-inline constexpr Features kMfmaGfx9{.all_of = kMfmaBf16};
-inline constexpr Features kWmmaGfx11{.all_of = kWmmaBf16, .arch_min = 0x1100, .arch_max = 0x1200};
-inline constexpr Features kWmmaGfx12{.all_of = kWmmaBf16, .arch_min = 0x1200, .arch_max = 0x1250};
 
 inline Reason accepts_matrix_scores(const gpu::IndexerScores& args, const Tensor& q, const Tensor& keys) {
   if (args.q.element != gpu::Element::kBF16 && args.q.element != gpu::Element::kE4M3) {

@@ -126,7 +126,7 @@ Result<double> HipQueue::elapsed_seconds(Event& begin, Event& end) {
 }
 
 Status HipQueue::wait() {
-  const Status status = log().explain(to_status(hipStreamSynchronize(stream_), "sync"));
+  Status status = log().explain(to_status(hipStreamSynchronize(stream_), "sync"));
   log().clear();
   if (status.ok()) staging_.reset();
   return status;

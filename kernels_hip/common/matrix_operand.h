@@ -41,4 +41,22 @@ __device__ inline void schedule_barrier() {
 #endif
 }
 
+// The same value, of which the compiler no longer knows where it came from: what is computed of it is
+// computed behind this, and does not wait in registers.
+__device__ inline int here(int value) {
+#if defined(__AMDGCN__)
+  asm volatile("" : "+v"(value));
+#endif
+  return value;
+}
+
+// The sums are computed before this. Matrix instructions have no side effects, and the compiler would move
+// them behind the next barrier, with all their operands waiting in registers.
+template <class Sums>
+__device__ inline void settle([[maybe_unused]] Sums& sums) {
+#if defined(__AMDGCN__)
+  asm volatile("" : "+v"(sums));
+#endif
+}
+
 }  // namespace tamis::hip

@@ -1,6 +1,6 @@
-// Matrix instructions of CDNA (MFMA, waves of 64). Layouts: of gfx90a and gfx942 as AMD's
-// amd_matrix_instruction_calculator 1.3.2 prints them (--register-layout, CDNA2 and CDNA3); of gfx950's own,
-// which it does not know, as in AMD's CDNA4 instruction set document, "Matrix Arithmetic Instructions".
+// Matrix instructions of CDNA (MFMA, waves of 64). Layouts: those of gfx90a and gfx942 as AMD's
+// amd_matrix_instruction_calculator 1.3.2 prints them (--register-layout, CDNA2 and CDNA3). It does not list
+// those that gfx950 adds: they follow the rule of CDNA3's instructions with as many values a lane.
 #pragma once
 
 #include "kernels_hip/common/matrix_operand.h"

@@ -1,4 +1,4 @@
-// Runs of 16 elements of a row as bf16, two to a register: what the matrix instructions take.
+// Runs of 16 elements of a row as bf16 or f16, two to a register: what the matrix instructions take.
 #pragma once
 
 #include "core/numeric/float16.h"
@@ -31,6 +31,21 @@ __device__ inline uint2 widen_e4m3(unsigned codes) {
   return {wide[0] >> 16 | wide[1], wide[2] >> 16 | wide[3]};
 }
 
+// Four e4m3 codes as f16: a code at its place in f16 is 2^-8 of its value. Two instructions a code; NaN codes
+// read as 480.
+__device__ inline uint2 widen_e4m3_f16(unsigned codes) {
+  const unsigned pairs[2] = {(codes << 8 & 0xff00u) | (codes << 16 & 0xff000000u),
+                             (codes >> 8 & 0xff00u) | (codes & 0xff000000u)};
+  unsigned wide[2];
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const unsigned moved = (pairs[i] & 0x80008000u) | (pairs[i] >> 1 & 0x3f803f80u);
+    const Halves<2> scaled = operand<Halves<2>>(&moved) * Halves<2>{256, 256};
+    __builtin_memcpy(&wide[i], &scaled, 4);
+  }
+  return {wide[0], wide[1]};
+}
+
 template <Element element>
 __device__ inline void widen(const Run<element>& run, unsigned* words) {
 #pragma unroll
@@ -53,12 +68,31 @@ __device__ inline void widen(const Run<element>& run, unsigned* words) {
   }
 }
 
-// The run that begins at `first`; null: zeros. Rows need not be aligned: the global loads of gfx9 and later
-// take any address, and the compiler makes one of 16 bytes of this.
+// e4m3 codes as f16. With `nans`, NaN codes become NaN.
+template <bool nans>
+__device__ inline void widen_f16(const Run<Element::kE4M3>& run, unsigned* words) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const unsigned codes = run.parts[0][i];
+    const uint2 pair = widen_e4m3_f16(codes);
+    words[i * 2] = pair.x;
+    words[i * 2 + 1] = pair.y;
+    if constexpr (nans) {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const bool nan = (codes >> j * 8 & 0x7fu) == 0x7fu;
+        words[i * 2 + j / 2] |= nan ? 0x7e00u << j % 2 * 16 : 0u;
+      }
+    }
+  }
+}
+
+// The run that begins at `first`. Rows need not be aligned: the global loads of gfx9 and later take any
+// address, and the compiler makes one of 16 bytes of this.
 template <Element element>
 __device__ inline Run<element> load_run(const unsigned char* first) {
-  Run<element> run = {};
-  if (first != nullptr) __builtin_memcpy(&run, first, sizeof(run));
+  Run<element> run;
+  __builtin_memcpy(&run, first, sizeof(run));
   return run;
 }
 

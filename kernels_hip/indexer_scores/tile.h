@@ -110,7 +110,7 @@ __device__ inline void load_keys(const MatrixScores& args, const KeyPlace& own, 
       for (int i = 0; i < kRunsTogether; ++i) {
         const int at = I::group(lane) * S::kDims + (first + i) * kRun;
         const bool inside = row >= 0 && at < dim;
-        runs[i] = load_run<element>(inside ? data + row + at * Run<element>::kBytes : nullptr);
+        runs[i] = inside ? load_run<element>(data + row + at * Run<element>::kBytes) : Run<element>{};
       }
 #pragma unroll
       for (int i = 0; i < kRunsTogether; ++i) widen(runs[i], keys.words[block] + (first + i) * 8);
@@ -139,7 +139,7 @@ __device__ inline void fetch(const MatrixScores& args, std::int64_t token, std::
     const int dim = at % kScoreRuns * kRun;
     const auto* run = static_cast<const unsigned char*>(a.q.data) +
                       (token * a.q.stride + head * a.q.head_stride + dim) * Run<element>::kBytes;
-    f.runs[i] = load_run<element>(head < a.heads && dim < a.keys.dim ? run : nullptr);
+    f.runs[i] = head < a.heads && dim < a.keys.dim ? load_run<element>(run) : Run<element>{};
   }
   f.w = 0;
   const std::int64_t head = first_head + thread;

@@ -64,7 +64,7 @@ float decode(const MatrixInstruction& instruction, const unsigned char* values, 
 // The upper half of RDNA 3's lanes only repeats the lower: what it holds must be the same.
 void check_copies(const MatrixInstruction& instruction, const Lanes& lanes) {
   if (instruction.family != Family::kRdna3) return;
-  const auto bytes = static_cast<std::size_t>(2 * instruction.bytes());
+  const std::size_t bytes = static_cast<std::size_t>(instruction.bytes()) * 2;
   for (int lane = 0; lane < 16; ++lane) {
     if (std::memcmp(lanes.values[lane], lanes.values[lane + 16], bytes) == 0) continue;
     report(fmt::format("{}: lanes {} and {} have different operands", instruction.name, lane, lane + 16));

@@ -3,6 +3,7 @@
 
 #include "backends/gpu/indexer_scores.h"
 #include "backends/hip/matrix_scores.h"
+#include "backends/hip/queue.h"
 
 namespace tamis::hip {
 namespace {
