@@ -88,7 +88,7 @@ def make_rooms():
         kernels = r"shaders" if name == "vulkan" else f"kernels_{name}"
         for_kernels = rf"core/numeric/.*|core/ops/[a-z_0-9]+/[a-z_0-9]+\.h|core/base/.*|{kernels}/.*"
         if name in ("cuda", "hip"):
-            for_kernels += r"|kernels_gpu/common/[a-z_0-9]+\.h"
+            for_kernels += r"|kernels_gpu/[a-z_0-9]+/[a-z_0-9]+\.h"
         rooms.append(Room(rf"{kernels}/", for_kernels, vendor))
     rooms += [
         # Compiled by CUDA and by HIP, which only the one header knows apart.
@@ -96,7 +96,7 @@ def make_rooms():
         Room(r"kernels_gpu/common/runtime\.h$", r"kernels_gpu/.*", r"(hip/hip|cuda)_runtime\.h"),
         Room(r"kernels_gpu/", r"core/numeric/.*|kernels_gpu/.*"),
         # Stands in for HIP's headers, and runs what was written against them.
-        Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
+        Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*|kernels_hip/common/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
         # HIP's headers once more, on top of CUDA's.
         Room(r"tests/hip_on_cuda/", r"hip/.*", VENDOR_HEADERS["cuda"]),
         Room(r"tests/hip_code/", NOTHING, r"hip/.*"),

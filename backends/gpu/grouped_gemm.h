@@ -22,12 +22,12 @@ inline GroupedGemm grouped_gemm(const Tensor& weight, const std::int32_t* offset
   return args;
 }
 
-inline Status submit_grouped_gemm(GpuQueue& queue, const char* op, const Weight& weight, bool decode,
+using GroupedKernel = Error (*)(const GroupedGemm&, Stream);
+inline Status submit_grouped_gemm(GpuQueue& queue, const char* op, const Weight& weight, GroupedKernel kernel,
                                   GroupedGemm args) {
   for (const WeightParts& parts : weight_launches(weight)) {
     args.w = parts;
-    TAMIS_RETURN_IF_ERROR(
-        queue.submit(op, decode ? launch_grouped_gemm_decode : launch_grouped_gemm_tiled, args));
+    TAMIS_RETURN_IF_ERROR(queue.submit(op, kernel, args));
   }
   return {};
 }

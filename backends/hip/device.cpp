@@ -90,7 +90,7 @@ Result<std::shared_ptr<Buffer>> HipDevice::import_host(std::span<const std::byte
 }
 
 Result<std::unique_ptr<Queue>> HipDevice::create_queue() {
-  TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<HipQueue> queue, HipQueue::create(info_.index));
+  TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<HipQueue> queue, HipQueue::create(info_));
   return std::unique_ptr<Queue>(std::move(queue));
 }
 

@@ -19,7 +19,7 @@ class HipEvent final : public Event {
 
 }  // namespace
 
-Result<std::unique_ptr<HipQueue>> HipQueue::create(int device) {
+Result<std::unique_ptr<HipQueue>> HipQueue::create(const DeviceInfo& device) {
   std::unique_ptr<HipQueue> queue(new HipQueue(device));
   TAMIS_RETURN_IF_ERROR(queue->activate());
   TAMIS_RETURN_IF_ERROR(queue->staging_.allocate());
@@ -126,7 +126,7 @@ Result<double> HipQueue::elapsed_seconds(Event& begin, Event& end) {
 }
 
 Status HipQueue::wait() {
-  const Status status = log().explain(to_status(hipStreamSynchronize(stream_), "sync"));
+  Status status = log().explain(to_status(hipStreamSynchronize(stream_), "sync"));
   log().clear();
   if (status.ok()) staging_.reset();
   return status;

@@ -14,7 +14,7 @@ namespace tamis::hip {
 
 class HipQueue final : public gpu::GpuQueue {
  public:
-  static Result<std::unique_ptr<HipQueue>> create(int device);
+  static Result<std::unique_ptr<HipQueue>> create(const DeviceInfo& device);
   ~HipQueue() override;
 
   Status upload(Buffer& dst, std::int64_t offset, std::span<const std::byte> src) override;
@@ -33,15 +33,18 @@ class HipQueue final : public gpu::GpuQueue {
   Result<gpu::Stream> enter() override;
   Status submitted(gpu::Error error, const char* what) override;
 
+  // Of the device: rows deal their work by it.
+  int units() const { return units_; }
+
  private:
-  explicit HipQueue(int device) : device_(device) {}
+  explicit HipQueue(const DeviceInfo& device) : device_(device.index), units_(device.units) {}
   // Makes this queue's device the calling thread's.
   Status activate();
   Status submitted(hipError_t error, const char* what);
   // Waits and clears what waiting makes obsolete: the log and the staging memory.
   Status wait();
 
-  int device_;
+  int device_, units_;
   hipStream_t stream_ = nullptr;
   Staging staging_;
   bool capturing_ = false;

@@ -38,6 +38,7 @@ bool vulkan_full_barriers() { return read("TAMIS_VULKAN_BARRIERS", "") == "full"
 std::string cpu_isa() { return read("TAMIS_CPU_ISA", ""); }
 int threads() { return read_int("TAMIS_THREADS", 0); }
 int emulated_wave() { return read_int("TAMIS_HIP_EMU_WAVE", 64); }
+std::string emulated_arch() { return read("TAMIS_HIP_EMU_ARCH", ""); }
 std::string log_level() { return read("TAMIS_LOG", "warn"); }
 
 }  // namespace tamis::settings

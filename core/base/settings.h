@@ -27,8 +27,11 @@ bool vulkan_full_barriers();
 std::string cpu_isa();
 // TAMIS_THREADS: CPU threads; 0 = one per core that the process may use.
 int threads();
-// TAMIS_HIP_EMU_WAVE: lanes of a wave of the emulated AMD GPU (tests/hip_emulation), 32 or 64 (default).
+// TAMIS_HIP_EMU_WAVE: lanes of a wave of the emulated AMD GPU (tests/hip_emulation), 32 (a gfx1100) or 64
+// (default: a gfx942).
 int emulated_wave();
+// TAMIS_HIP_EMU_ARCH: which AMD GPU that is, "gfx90a" or "gfx1201". Empty: as TAMIS_HIP_EMU_WAVE says.
+std::string emulated_arch();
 // TAMIS_LOG: error, warn (default), info, debug.
 std::string log_level();
 

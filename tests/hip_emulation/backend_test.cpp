@@ -70,8 +70,9 @@ struct Norm {
 TEST_F(HipBackend, DescribesTheDevice) {
   const DeviceInfo& info = device_->info();
   EXPECT_EQ(info.backend, "hip-emu");
-  EXPECT_EQ(info.arch, info.has(kWave64) ? 0x906 : 0x1030);
-  EXPECT_FALSE(info.has(kMfmaBf16) || info.has(kWmmaBf16));
+  EXPECT_EQ(info.arch, info.has(kWave64) ? 0x942 : 0x1100);
+  EXPECT_EQ(info.has(kMfmaBf16), info.has(kWave64));
+  EXPECT_EQ(info.has(kWmmaBf16), info.has(kWave32));
   EXPECT_EQ(info.local_memory_bytes, 65536);
   EXPECT_FALSE(info.host_visible);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -66,6 +67,9 @@ class BlockRunner {
   void wait(State state, Site site);
   const Lanes& exchange(const void* value, std::size_t bytes, Site site);
   void* dynamic() { return dynamic_.data(); }
+  void report(std::string why) {
+    if (report_.empty()) report_ = std::move(why);
+  }
 
  private:
   static void fiber_main(transfer_t from);
@@ -82,6 +86,8 @@ class BlockRunner {
   std::vector<unsigned char> dynamic_;
   unsigned char* stacks_ = nullptr;
   const std::function<void()>* body_ = nullptr;
+  std::string report_;
+  std::uint64_t exchanges_ = 0;
   Fiber* running_ = nullptr;
   fcontext_t scheduler_ = nullptr;
   unsigned threads_ = 0;
@@ -99,7 +105,7 @@ BlockRunner& runner() {
 }
 
 std::mutex grid_mutex;
-int chosen_wave = 64;
+int chosen_arch = 0x942;
 
 // Runs kernels for as long as the process lives: one block's thread after another, on one stack.
 void BlockRunner::fiber_main(transfer_t from) {
@@ -147,6 +153,7 @@ bool BlockRunner::release_exchange(unsigned first, unsigned end) {
   const std::size_t bytes = chosen->exchange_bytes;
   Lanes& lanes = lanes_[first / wave_];
   lanes.active = 0;
+  lanes.serial = ++exchanges_;
   for (unsigned i = first; i < first + wave_; ++i) {
     unsigned char* value = lanes.values[i - first];
     if (i < end && fibers_[i].state == State::kAtExchange && same_site(fibers_[i].site, site)) {
@@ -244,6 +251,7 @@ std::string BlockRunner::check_local_memory(const Grid& grid) const {
 
 std::string BlockRunner::run(const Grid& grid, const std::function<void()>& body, int wave) {
   body_ = &body;
+  report_.clear();
   downwards_ = false;
   wave_ = static_cast<unsigned>(wave);
   threads_ = grid.block_dim.x * grid.block_dim.y * grid.block_dim.z;
@@ -253,6 +261,7 @@ std::string BlockRunner::run(const Grid& grid, const std::function<void()>& body
       for (block.x = 0; block.x < grid.grid_dim.x; ++block.x) {
         start_block(grid, block);
         std::string why = run_block();
+        if (why.empty()) why = std::exchange(report_, {});
         if (why.empty()) why = check_local_memory(grid);
         if (why.empty()) continue;
         for (Fiber& fiber : fibers_) fiber.context = nullptr;  // abandoned where they wait
@@ -273,12 +282,15 @@ const Lanes& exchange(const void* value, std::size_t bytes, Site site) {
 
 void* dynamic_local_memory() { return runner().dynamic(); }
 
-int wave_size() { return chosen_wave; }
-void set_wave_size(int lanes) { chosen_wave = lanes == 32 ? 32 : 64; }
+void report(std::string why) { runner().report(std::move(why)); }
+
+int arch() { return chosen_arch; }
+void set_arch(int arch) { chosen_arch = arch; }
+int wave_size() { return chosen_arch >= 0x1000 ? 32 : 64; }
 
 std::string run_grid(const Grid& grid, const std::function<void()>& body) {
   const std::lock_guard<std::mutex> lock(grid_mutex);
-  return runner().run(grid, body, chosen_wave);
+  return runner().run(grid, body, wave_size());
 }
 
 }  // namespace hip_emulation

@@ -39,6 +39,7 @@ void barrier(Site site);
 // branch, or have ended) are inactive; their values are all ones, NaN in any float type.
 struct Lanes {
   std::uint64_t active = 0;
+  std::uint64_t serial = 0;  // of the exchange: no two have the same
   alignas(64) unsigned char values[kMaxWave][kMaxExchangeBytes];
 };
 const Lanes& exchange(const void* value, std::size_t bytes, Site site);
@@ -46,9 +47,14 @@ const Lanes& exchange(const void* value, std::size_t bytes, Site site);
 // Dynamic local memory of the running block.
 void* dynamic_local_memory();
 
-// 32 or 64, of the next launch on.
+// What the running kernel does wrong, said by the code that it calls; the first report of a block counts.
+void report(std::string why);
+
+// The architecture that the device describes itself as, of the next launch on: 0x942, 0x1100. From gfx10 on
+// waves have 32 lanes, before that 64.
+int arch();
+void set_arch(int arch);
 int wave_size();
-void set_wave_size(int lanes);
 
 struct Grid {
   const char* kernel = "";

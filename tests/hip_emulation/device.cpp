@@ -12,6 +12,13 @@
 namespace hip_emulation {
 namespace {
 
+// Of settings; 0 for a name of another form.
+int wanted_arch() {
+  const std::string name = tamis::settings::emulated_arch();
+  if (name.empty()) return tamis::settings::emulated_wave() == 32 ? 0x1100 : 0x942;
+  return name.starts_with("gfx") ? static_cast<int>(std::strtol(name.c_str() + 3, nullptr, 16)) : 0;
+}
+
 thread_local hipError_t last_error = hipSuccess;
 
 std::mutex report_mutex;
@@ -71,21 +78,20 @@ const char* hipGetErrorName(hipError_t error) {
 }
 
 hipError_t hipGetDeviceCount(int* count) {
-  hip_emulation::set_wave_size(tamis::settings::emulated_wave());
+  hip_emulation::set_arch(hip_emulation::wanted_arch());
   *count = 1;
   return hipSuccess;
 }
 
 hipError_t hipSetDevice(int device) { return device == 0 ? hipSuccess : fail(hipErrorInvalidDevice); }
 
-// Architectures without matrix instructions, which the emulator does not have.
 hipError_t hipGetDeviceProperties(hipDeviceProp_t* properties, int device) {
   if (device != 0) return fail(hipErrorInvalidDevice);
   *properties = {};
   const int wave = hip_emulation::wave_size();
   std::snprintf(properties->name, sizeof(properties->name), "emulated AMD GPU, wave%d", wave);
-  std::snprintf(properties->gcnArchName, sizeof(properties->gcnArchName), "%s",
-                wave == 32 ? "gfx1030" : "gfx906:sramecc+:xnack-");
+  std::snprintf(properties->gcnArchName, sizeof(properties->gcnArchName), "gfx%x%s", hip_emulation::arch(),
+                wave == 32 ? "" : ":sramecc+:xnack-");
   properties->totalGlobalMem = hip_emulation::kDeviceBytes;
   properties->sharedMemPerBlock = hip_emulation::kLocalMemoryBytes;
   properties->multiProcessorCount = 16;  // rows cut their work by it

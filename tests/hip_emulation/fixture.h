@@ -29,13 +29,13 @@ class DeviceArray {
 class BothWaves : public ::testing::TestWithParam<int> {
  protected:
   BothWaves() {
-    set_wave_size(GetParam());
+    set_arch(GetParam() == 32 ? 0x1100 : 0x942);
     EXPECT_EQ(hipStreamCreateWithFlags(&stream_, hipStreamNonBlocking), hipSuccess);
   }
   ~BothWaves() override {
     (void)hipStreamDestroy(stream_);
     (void)hipGetLastError();
-    set_wave_size(64);
+    set_arch(0x942);
   }
   int wave() const { return GetParam(); }
   hipStream_t stream() const { return stream_; }

@@ -52,8 +52,9 @@ Status launch_row(Queue& queue, const OpCall& call, const Scratch& scratch) {
     TAMIS_ASSIGN_OR_RETURN(args.x,
                            quantize(gpu_queue, "moe_grouped_gemm", mode, planes_of(call[kX]), shape, codes));
   }
+  constexpr GroupedKernel kernel = decode ? launch_grouped_gemm_decode : launch_grouped_gemm_tiled;
   TAMIS_RETURN_IF_ERROR(
-      submit_grouped_gemm(gpu_queue, "moe_grouped_gemm", *call[kWeight].weight, decode, args));
+      submit_grouped_gemm(gpu_queue, "moe_grouped_gemm", *call[kWeight].weight, kernel, args));
   return gpu_queue.submit("moe_grouped_gemm", launch_grouped_gemm_tail, args);
 }
 

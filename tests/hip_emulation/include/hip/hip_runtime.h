@@ -11,6 +11,9 @@
 
 #include "hip/hip_runtime_api.h"
 #include "tests/hip_emulation/block.h"
+#include "tests/hip_emulation/matrix.h"
+
+#define TAMIS_HIP_EMULATION 1
 
 #define __global__
 #define __device__
