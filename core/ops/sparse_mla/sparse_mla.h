@@ -16,9 +16,9 @@
 // With a sink, exp(sink[h]) joins the denominator of out and the sum under lse. A token without a valid entry
 // (padding: all -1) gives out 0, lse -inf and max_logits -inf, with or without sink.
 //
-// Numerics: fp32 scores, softmax, weights and sums over exactly decoded rows; one rounding, to out. Only where
-// out is bf16 may the weights be rounded to bf16, too, after their sum is taken. Rows that no valid entry
-// names are never read. FLOPs 2 T h k (2 C + R). Source: FlashMLA flash_mla_interface.py
+// Numerics: fp32 scores, softmax, weights and sums over exactly decoded rows; one rounding, to out. Only
+// where out is bf16 may the weights be rounded to bf16, too, after their sum is taken. Rows that no valid
+// entry names are never read. FLOPs 2 T h k (2 C + R). Source: FlashMLA flash_mla_interface.py
 // (flash_mla_sparse_fwd, whose lse leaves the sink out and is +inf for an empty row); DeepSeek-V3.2
 // inference/model.py.
 #pragma once
