@@ -30,7 +30,7 @@ struct Sizes {
         nope(call[kQNope].desc.dim(2)),
         rope(call[kQRope].desc.dim(2)),
         value(call[kV].desc.dim(2)) {}
-  TileShape tile() const { return {kQueries, nope + rope, value, kKeys}; }
+  AttentionShape tile() const { return {kQueries, nope + rope, value, kKeys}; }
   std::int64_t thread_floats() const { return AttentionTile::floats(tile()) + kKeys * (nope + rope + value); }
 };
 

@@ -10,7 +10,7 @@ constexpr std::int64_t kMinHeads = 4;    // per tile when heads are split to occ
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-TileShape tile_shape(const LatentTiling& tiling, const KvLayout& layout) {
+AttentionShape tile_shape(const LatentTiling& tiling, const KvLayout& layout) {
   return {tiling.tokens * tiling.heads, layout.c + layout.r, layout.c, LatentTile::kKeys};
 }
 
@@ -67,10 +67,10 @@ void LatentTile::finish() {
   const float* sinks = operands_.sink != nullptr ? data<float>(*operands_.sink) : nullptr;
   for (std::int64_t row = 0; row < tokens_ * heads_; ++row) {
     const std::int64_t t = first_ + row / heads_, h = head_ + row % heads_;
-    const float* result = sinks != nullptr ? tile_.finish(row, sinks[h]) : tile_.finish(row);
+    const float* sink = sinks != nullptr ? sinks + h : nullptr;
+    const float* result = tile_.finish(row, sink);
     store_floats(out.desc.dtype, result, operands_.layout.c, row_address(out, t, h));
-    reinterpret_cast<float*>(row_address(*operands_.lse, t))[h] =
-        sinks != nullptr ? tile_.lse(row, sinks[h]) : tile_.lse(row);
+    reinterpret_cast<float*>(row_address(*operands_.lse, t))[h] = tile_.lse(row, sink);
     if (operands_.max_logits == nullptr) continue;
     reinterpret_cast<float*>(row_address(*operands_.max_logits, t))[h] = tile_.max_score(row);
   }
