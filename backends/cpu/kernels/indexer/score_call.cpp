@@ -220,8 +220,9 @@ void score_item(const ScoreCall& call, const TileKernel& kernel, const Grid& gri
     run = next_run(call, run.end, end);
     if (run.keys.keys < sink.min_keys) continue;
     for (std::int64_t t = run.begin; t < run.end; ++t) {
-      load_query(call, t, parts.queries + (t - begin) * heads * shape.dim,
-                 parts.weights + (t - begin) * heads);
+      float* q = parts.queries + (t - begin) * heads * shape.dim;
+      load_query(call, t, q, parts.weights + (t - begin) * heads);
+      if (kernel.prepare != nullptr) kernel.prepare(q, heads * shape.dim);
     }
     const std::int64_t tiles = (run.keys.keys + kTileKeys - 1) / kTileKeys;
     const std::int64_t last = tiles * (split + 1) / grid.splits;

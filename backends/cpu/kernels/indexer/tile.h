@@ -47,6 +47,9 @@ struct TileKernel {
   void (*place)(const float* key, const TileShape& shape, std::int64_t column, float* tile) = nullptr;
   // Widens all keys of a tile.
   void (*load)(const KeyCodes& keys, const TileShape& shape, float* tile) = nullptr;
+  // Puts the n elements of a query, f32, in place where score() wants them; null: as they are. n is a
+  // multiple of 32.
+  void (*prepare)(float* q, std::int64_t n) = nullptr;
   // out[j] = Σ_h w'[h] · relu(q[h] · key[j]) for all kTileKeys columns, heads summed in order.
   void (*score)(const Query& query, const TileShape& shape, const float* tile, float* scratch, float* out);
   std::int64_t (*scratch_floats)(const TileShape& shape);

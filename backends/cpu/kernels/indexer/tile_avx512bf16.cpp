@@ -32,11 +32,12 @@ void load(const KeyCodes& keys, const TileShape& shape, float* tile) {
   }
 }
 
-// Queries as bf16, exactly.
-void narrow(const float* q, std::int64_t n, std::uint16_t* codes) {
+// Queries as bf16, exactly: written behind where they are read.
+void prepare(float* q, std::int64_t n) {
+  auto* codes = reinterpret_cast<std::byte*>(q);
   for (std::int64_t i = 0; i < n; i += 16) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + i),
-                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_loadu_si512(q + i), 16)));
+    const __m512i high = _mm512_srli_epi32(_mm512_loadu_si512(q + i), 16);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + 2 * i), _mm512_cvtepi32_epi16(high));
   }
 }
 
@@ -73,10 +74,9 @@ void score_heads(const std::uint16_t* q, const float* weights, const TileShape& 
   }
 }
 
-void score(const Query& query, const TileShape& shape, const float* tile, float* scratch, float* out) {
+void score(const Query& query, const TileShape& shape, const float* tile, float*, float* out) {
   const std::int64_t heads = all_heads(shape);
-  auto* q = reinterpret_cast<std::uint16_t*>(scratch);
-  narrow(query.q, heads * shape.dim, q);
+  const auto* q = reinterpret_cast<const std::uint16_t*>(query.q);
   const auto* blocks = reinterpret_cast<const std::uint16_t*>(tile);
   for (std::int64_t first = 0; first < kTileKeys; first += kRunKeys, blocks += kRunKeys * shape.dim) {
     __m512 sums[kVectors];
@@ -89,10 +89,11 @@ void score(const Query& query, const TileShape& shape, const float* tile, float*
   }
 }
 
-std::int64_t scratch_floats(const TileShape& shape) { return all_heads(shape) * shape.dim / 2; }
+std::int64_t scratch_floats(const TileShape&) { return 0; }
 
 }  // namespace
 
-const TileKernel kAvx512Bf16Tile{.load = load, .score = score, .scratch_floats = scratch_floats};
+const TileKernel kAvx512Bf16Tile{
+    .load = load, .prepare = prepare, .score = score, .scratch_floats = scratch_floats};
 
 }  // namespace tamis::cpu::indexer
