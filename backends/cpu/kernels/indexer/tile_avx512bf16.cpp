@@ -3,7 +3,9 @@
 // The tile is 8 blocks of [pair of dimensions][16 keys][2] (kernels/product/bf16.h). 6 heads x 64 keys are 24
 // running sums: a pair of a query's elements, broadcast, times 4 x 16 keys. ReLU, head weight and head sum
 // follow from registers, heads in order; no dot product is stored. 2 Hi Di FLOP a key; 64 keys x 128
-// dimensions, 16 KB, stay in L1 for all heads: compute bound.
+// dimensions, 16 KB, stay in L1 for all heads: compute bound. One Zen 5 core ("AMD EPYC"), 2026-11-22,
+// TAMIS_THREADS=1 tamis bench op --op indexer_scores: 64 queries x 64 K keys x 64 heads in 160 ms, 430 GFLOPS
+// of 456; 1 query in 4.5 ms, where widening the keys is half.
 #include <immintrin.h>
 
 #include <cstring>
