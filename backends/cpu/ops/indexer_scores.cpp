@@ -84,7 +84,24 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return prefers_blas_tile(score_call(call).shape());
 }
 
+#if defined(__x86_64__)
+Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return accept_bf16_tile(score_call(call)); }
+
+Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefers_bf16_tile(device); }
+#endif
+
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.indexer_scores.avx512_bf16",
+     .op = "indexer_scores",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512 | kAvx512Vbmi | kAvx512Bf16},
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_bf16,
+     .prefers = prefers_bf16_dot,
+     .workspace = workspace<kAvx512Bf16Tile>,
+     .launch = launch<&compute<kAvx512Bf16Tile>>},
+#endif
     {.name = "cpu.indexer_scores.openblas",
      .op = "indexer_scores",
      .families = "openblas",
