@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "backends/cpu/kernels/indexer/score_call.h"
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -95,7 +96,7 @@ constexpr KernelRow kRows[] = {
     {.name = "cpu.indexer_scores.avx512_bf16",
      .op = "indexer_scores",
      .families = "avx512",
-     .needs = {.all_of = kAvx512 | kAvx512Vbmi | kAvx512Bf16},
+     .needs = {.all_of = kBf16ProductNeeds},
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts_bf16,
      .prefers = prefers_bf16_dot,

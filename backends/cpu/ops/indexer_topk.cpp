@@ -9,6 +9,7 @@
 #include "backends/cpu/kernels/indexer/candidates.h"
 #include "backends/cpu/kernels/indexer/page_slot.h"
 #include "backends/cpu/kernels/indexer/score_call.h"
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -187,7 +188,7 @@ constexpr KernelRow kRows[] = {
     {.name = "cpu.indexer_topk.avx512_bf16",
      .op = "indexer_topk",
      .families = "avx512",
-     .needs = {.all_of = kAvx512 | kAvx512Vbmi | kAvx512Bf16},
+     .needs = {.all_of = kBf16ProductNeeds},
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts_bf16,
      .prefers = prefers_bf16_dot,

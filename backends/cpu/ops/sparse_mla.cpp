@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
 #include "backends/cpu/queue.h"
@@ -109,7 +110,7 @@ constexpr KernelRow kRows[] = {
     {.name = "cpu.sparse_mla.avx512_bf16",
      .op = "sparse_mla",
      .families = "avx512",
-     .needs = {.all_of = kAvx512 | kAvx512Vbmi | kAvx512Bf16},
+     .needs = {.all_of = kBf16ProductNeeds},
      .accepts = accepts_bf16,
      .workspace = workspace_bf16,
      .launch = launch<&compute_bf16>},
