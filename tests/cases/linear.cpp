@@ -40,6 +40,12 @@ void add_tiles(CaseList& list) {
   }
 }
 
+// As many tokens and weight rows as large GPUs take in blocks of 128 rows by 64 and by 128 tokens.
+void add_many_tokens(CaseList& list) {
+  for (const Shape& s : {Shape{130, 4232, 128}, Shape{250, 4232, 136}})
+    list.push_back(simple(s, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kBF16}));
+}
+
 // Few tokens times e4m3 tiles on both sides of the cliffs of rows made for them: ends within a tile and a
 // group of 128 columns, K long enough to be split, more tiles than an H100 has blocks for, of either width.
 void add_few_tokens(CaseList& list) {
@@ -137,6 +143,7 @@ CaseList cases_linear() {
   add_codes(list);
   add_tiles(list);
   add_few_tokens(list);
+  add_many_tokens(list);
   add_cut_pieces(list);
   add_perf(list);
   return list;
