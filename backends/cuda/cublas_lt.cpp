@@ -80,7 +80,12 @@ Result<cublasLtHandle_t> handle_of_device() {
 }
 
 cudaDataType_t data_type(Element type) {
-  return type == Element::kBF16 ? CUDA_R_16BF : type == Element::kF16 ? CUDA_R_16F : CUDA_R_32F;
+  switch (type) {
+    case Element::kBF16: return CUDA_R_16BF;
+    case Element::kF16: return CUDA_R_16F;
+    case Element::kE4M3: return CUDA_R_8F_E4M3;
+    default: return CUDA_R_32F;
+  }
 }
 
 template <class T, class Destroy>
@@ -97,6 +102,24 @@ Result<cublasLtMatrixLayout_t> layout(Element type, std::int64_t rows, std::int6
                                         static_cast<std::uint64_t>(rows), stride),
                 "cublasLtMatrixLayoutCreate"));
   return made;
+}
+
+template <class T>
+Status set(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute, const T& value,
+           const char* what) {
+  return to_status(library().desc_set(desc, attribute, &value, sizeof(value)), what);
+}
+
+// The library's A is w, its B x. Fast accumulation stays off: sums are promoted to f32 every 128 of k.
+Status set_operands(cublasLtMatmulDesc_t desc, const LtBlockScales& scales) {
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T, "transpose"));
+  if (scales.w == nullptr) return {};
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_A_SCALE_MODE,
+                            CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F, "scale mode of w"));
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F,
+                            "scale mode of x"));
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, scales.w, "scales of w"));
+  return set(desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, scales.x, "scales of x");
 }
 
 Status set_preference(cublasLtMatmulPreference_t preference) {
@@ -123,9 +146,7 @@ Status cublas_lt_product(const LtProduct& p, cudaStream_t stream) {
   TAMIS_RETURN_IF_ERROR(
       to_status(lib.desc_create(&raw_desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate"));
   const auto desc = owned(raw_desc, lib.desc_destroy);
-  const cublasOperation_t transposed = CUBLAS_OP_T;
-  TAMIS_RETURN_IF_ERROR(to_status(
-      lib.desc_set(desc.get(), CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed)), "transpose"));
+  TAMIS_RETURN_IF_ERROR(set_operands(desc.get(), p.scales));
   TAMIS_ASSIGN_OR_RETURN(cublasLtMatrixLayout_t raw_w, layout(p.w.type, p.n, p.k, p.w.row_stride));
   const auto w = owned(raw_w, lib.layout_destroy);
   TAMIS_ASSIGN_OR_RETURN(cublasLtMatrixLayout_t raw_x, layout(p.x.type, p.tokens, p.k, p.x.row_stride));
@@ -136,14 +157,16 @@ Status cublas_lt_product(const LtProduct& p, cudaStream_t stream) {
   TAMIS_RETURN_IF_ERROR(to_status(lib.preference_create(&raw_preference), "cublasLtMatmulPreferenceCreate"));
   const auto preference = owned(raw_preference, lib.preference_destroy);
   TAMIS_RETURN_IF_ERROR(set_preference(preference.get()));
-  cublasLtMatmulHeuristicResult_t found{};
+  // Asked for one, it finds none for few e4m3 rows, which it splits over k; asked for more, it does.
+  std::array<cublasLtMatmulHeuristicResult_t, 8> found{};
   int count = 0;
-  TAMIS_RETURN_IF_ERROR(to_status(lib.heuristic(handle, desc.get(), w.get(), x.get(), y.get(), y.get(),
-                                                preference.get(), 1, &found, &count),
-                                  "cublasLtMatmulAlgoGetHeuristic"));
+  TAMIS_RETURN_IF_ERROR(
+      to_status(lib.heuristic(handle, desc.get(), w.get(), x.get(), y.get(), y.get(), preference.get(),
+                              static_cast<int>(found.size()), found.data(), &count),
+                "cublasLtMatmulAlgoGetHeuristic"));
   const float one = 1.0f, zero = 0.0f;
   return to_status(lib.matmul(handle, desc.get(), &one, p.w.data, w.get(), p.x.data, x.get(), &zero, p.y.data,
-                              y.get(), p.y.data, y.get(), &found.algo, p.workspace,
+                              y.get(), p.y.data, y.get(), &found.front().algo, p.workspace,
                               static_cast<std::size_t>(kCublasLtWorkspace), stream),
                    "cublasLtMatmul");
 }

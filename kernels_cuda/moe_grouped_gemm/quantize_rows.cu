@@ -35,7 +35,9 @@ __global__ void __launch_bounds__(kThreads) quantize_rows_kernel(QuantizeRowsArg
     for (int i = 0; i < kLoads; ++i) {
       const std::int64_t group = first + 2 * i, at = group * args.planes.capacity + row;
       if (group * 128 >= args.columns) continue;
-      *reinterpret_cast<uint2*>(args.planes.codes + at * 128 + eight_offset(lane, row)) = codes[i].codes;
+      const std::int64_t place =
+          args.row_major ? row * args.columns + group * 128 + lane * 8 : at * 128 + eight_offset(lane, row);
+      *reinterpret_cast<uint2*>(args.planes.codes + place) = codes[i].codes;
       if (lane == 0) args.planes.scales[at] = codes[i].scale;
     }
   }
