@@ -9,16 +9,18 @@
 // Tiles begin at multiples of kKeys of the sequence, and a key that a token does not see adds exactly 0: a
 // token's bits do not depend on its neighbours. Tokens of several sequences in one block take a pass each.
 //
-// Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the launch, median of 15, 256 MB written
-// before each to flush the L2; random operands, strided as the model makes them. TFLOPS are of the contract's
-// FLOPs, which count the output once. Of weights as two numbers; in parentheses the portable row, median
-// of 3.
-//   192 / 128, causal: 4096 tokens of 128 heads 2.89 ms, 238 TFLOPS; of 16 heads 0.44 ms, 194; 1024 tokens of
-//   16 heads 57 us, 94 (1.26 ms); 8 sequences of 512 tokens, 128 heads 0.60 ms, 144
+// Measured on one H100 80GB HBM3, 2026-11-23, `tamis bench op --device cuda --op mha_prefill --grid all`,
+// cold, median of 15; TFLOPS are of the contract's FLOPs, which count the output once:
+//   192 / 128, causal, 128 heads: 4096 tokens bf16 2.44 ms, 282 TFLOPS, f16 2.92 ms, 236; 1024 tokens bf16
+//   0.218 ms, 199, of 16 heads 49 us, 111. 256 / 256, causal, 64 heads: 4096 tokens 2.37 ms, 232 TFLOPS
+// Of a form that multiplied weights as two numbers, 2026-11-22, by a program of its own; in parentheses the
+// portable row, median of 3.
+//   4096 tokens of 128 heads 2.89 ms, of 16 heads 0.44 ms; 1024 tokens of
+//   16 heads 57 us (1.26 ms); 8 sequences of 512 tokens, 128 heads 0.60 ms
 //   64 sequences of 256 keys, 128 heads: the last 8 tokens of each 0.45 ms (2.67), the last one 0.67 (2.66)
-//   256 / 256, causal: 4096 tokens of 64 heads 2.70 ms, 204 TFLOPS; 1024 tokens of 8 heads 66 us (0.91 ms)
+//   256 / 256, causal: 4096 tokens of 64 heads 2.70 ms; 1024 tokens of 8 heads 66 us (0.91 ms)
 // Slower: blocks of 128 tokens, 3.00 and 3.06 ms for the two of 4096 tokens and most heads; tiles of 32 keys
-// for 192 / 128, 3.31 ms. These are of bf16; f16 was checked there, not timed.
+// for 192 / 128, 3.31 ms.
 #include <cmath>
 
 #include "kernels_cuda/common/mma16.cuh"

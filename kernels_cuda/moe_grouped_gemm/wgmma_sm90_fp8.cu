@@ -11,16 +11,14 @@
 //
 // Bytes: each expert's weights once while its rows fit one token tile (16, 64 or 128 rows); below 9000 tokens
 // of DeepSeek-V3.2 (256 experts, H 7168, I 2048, top-8) that is the bound. Measured on an NVIDIA H100 80GB
-// HBM3, driver 580, CUDA 13.0, 2026-11-22, i.i.d. uniform routing, cold L2, medians, moe_route to
-// moe_combine, with rows on N in all tiles:
-//   tokens           1      2      8     32    128   1024   8192
-//   experts hit      8     16     60    170    255    256    256
-//   ms           0.158  0.272  0.904   2.47   3.71   4.03   9.35
-// of which gate_up and down 0.098 + 0.051 ms at one token (launched by themselves), 2.45 + 1.24 at 128 (the
-// whole op reads weights at 3.03 TB/s) and 5.9 + 2.9 at 8192 (655 TFLOPS, bound by shared memory, 48 KB
-// written and 96 KB read for 1024 cycles of the unit, and by the promotion).
-// `tamis bench op --device cuda --op moe_experts --tokens 1,32,512,8192` (64 experts, without the router)
-// gives 0.142, 0.942, 1.107 and 8.21 ms there.
+// HBM3, driver 580, CUDA 13.0, i.i.d. uniform routing, cold L2, medians, moe_experts of `tamis bench op
+// --case v3_e256`, 2026-11-23:
+//   tokens           1      8     32    128   1024   8192
+//   experts hit      8     58    170    252    256    256
+//   ms           0.146  0.875   2.45   3.66   4.03   9.17
+// (weights once at 3.02 TB/s: 0.117 ms at one token, 3.73 ms for all). 8192 tokens, 256 rows for each expert:
+// gate_up 3.75 ms, down 1.99 ms (967 TFLOPS); uneven rows as they come 2.35 ms. One matrix, 7168 x 16384 by
+// 4096 rows: 0.745 ms, 1291 TFLOPS, where cuBLASLt's block-scaled product takes 0.737 ms.
 #include "core/numeric/fp8.h"
 #include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/moe_grouped_gemm/fp8_tile.cuh"
@@ -420,13 +418,13 @@ cudaError_t count_units(int* units) {
 }
 
 // A block's tile of one matrix, and the time that it takes for 128 of K, in units of 10 ns: medians on the
-// H100 of the head over 7168 x 16384 and 2240 x 7168 by 128, 1024 and 4096 rows, every tile with rows on N.
+// H100 of the head over 7168 x 16384 and 2240 x 7168 by 128 to 4096 rows, 2026-11-23.
 // Only their ratios matter.
 struct MatrixTile {
   int weights, rows;
   std::int64_t cost;
 };
-constexpr MatrixTile kWide{256, 128, 113}, kMiddle{128, 128, 62}, kFlat{128, 64, 43}, kSmall{64, 64, 31};
+constexpr MatrixTile kWide{256, 128, 87}, kMiddle{128, 128, 56}, kFlat{128, 64, 44}, kSmall{64, 64, 31};
 
 // Blocks run in waves over the units, and a wave takes as long for one block as for all.
 std::int64_t matrix_cost(const MatrixTile& tile, const GroupedFp8Args& args, int units) {

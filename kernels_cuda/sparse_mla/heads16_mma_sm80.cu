@@ -7,12 +7,11 @@
 // A token of 2048 keys is 2.4 MB of bf16 rows (1.3 MB packed) for 0.07 GFLOP: bound by the gather from L2 and
 // by what passes through shared memory, three times a row.
 //
-// Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
+// Measured on one H100 80GB HBM3, 2026-11-23: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens. Of weights as two bf16 numbers, a product each, which takes longer:
-//   prefill, 4096 tokens, 16 heads, bf16: 2.3 ms, shared 2.0 to 2.3 over five runs; packed 2.8 ms
-//   decode, packed, 16 heads, 1 / 32 / 128 tokens: 15.7 / 41 / 108 us in parts that fill the device;
-//   27.6 / 41 / 138 us in fixed parts of 256 keys
+// slots the same for all tokens:
+//   prefill, 4096 tokens, 16 heads, bf16: 1.91 ms, shared 1.88
+//   decode, packed, 16 heads, 1 / 128 tokens: 15.6 / 105 us in parts that fill the device
 #include "kernels_cuda/sparse_mla/tile.cuh"
 
 namespace tamis::cuda {

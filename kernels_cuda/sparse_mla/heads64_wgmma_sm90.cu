@@ -8,12 +8,11 @@
 // A token of 128 heads and 2048 keys is 0.57 GFLOP and 4.7 MB from L2 (bf16 rows, once for each 64 heads).
 // Bound by the chain scores, weights, output of a tile.
 //
-// Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
+// Measured on one H100 80GB HBM3, 2026-11-23: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens. Of weights as two bf16 numbers, a product each, which takes longer:
-//   prefill, 4096 tokens, 128 heads, bf16: 6.8 to 7.4 ms over three runs, shared 6.7 to 6.9; packed 8.6 ms
-//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.9 / 95 / 291 us in parts that fill the device;
-//   29.9 / 141 / 550 us in fixed parts of 256 keys
+// slots the same for all tokens:
+//   prefill, 4096 tokens, 128 heads, bf16: 5.4 ms (431 TFLOPS), shared 5.4; packed 8.1 ms
+//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.4 / 94 / 271 us in parts that fill the device
 #include "kernels_cuda/sparse_mla/tile.cuh"
 #include "kernels_cuda/sparse_mla/wgmma.cuh"
 

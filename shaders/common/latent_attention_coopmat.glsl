@@ -9,9 +9,9 @@
 // once, for scores and values; scores are added up over the quarters there, and weights take their place.
 // 47 KB of shared memory for C 512 and R 64.
 //
-// 2 (2 C + R) FLOP a (head, key). 128 heads, 2048 of 64K keys, H100 80GB HBM3, driver 580.159.04, 2026-11-22:
-// 4096 tokens 17.9 ms (131 TFLOPS) of bf16, 22.7 ms (103) packed; 32 tokens packed, merge included, 0.25 ms
-// (docs/vulkan.md has the command), all with weights as two bf16, which takes longer. Of a version at 19.0 ms,
+// 2 (2 C + R) FLOP a (head, key). 128 heads, 2048 of 64K keys, H100 80GB HBM3, driver 580.159.04, 2026-11-23:
+// 4096 tokens 17.7 ms (132 TFLOPS) of bf16, 22.3 ms (105) packed; 32 tokens packed, merge included, 0.246 ms
+// (docs/vulkan.md has the command), results in bf16. Of a version at 19.0 ms,
 // with 227 registers and so one work group a unit, scores were 4.0, softmax 2.1 and values 2.7 ms; the rest
 // was loading rows, barriers and latency. Loops that the compiler had not unrolled cost 29 ms where rows are
 // loaded, and 32 ms by keeping the sums in memory.
