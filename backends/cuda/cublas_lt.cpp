@@ -122,6 +122,19 @@ Status set_operands(cublasLtMatmulDesc_t desc, const LtBlockScales& scales) {
   return set(desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, scales.x, "scales of x");
 }
 
+// The library asks the driver about kernels that split k, which a thread that captures may not do otherwise:
+// it would find no algorithm for few e4m3 rows.
+class RelaxedCapture {
+ public:
+  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 Status set_preference(cublasLtMatmulPreference_t preference) {
   const std::size_t bytes = kCublasLtWorkspace;
   TAMIS_RETURN_IF_ERROR(to_status(
@@ -157,16 +170,15 @@ Status cublas_lt_product(const LtProduct& p, cudaStream_t stream) {
   TAMIS_RETURN_IF_ERROR(to_status(lib.preference_create(&raw_preference), "cublasLtMatmulPreferenceCreate"));
   const auto preference = owned(raw_preference, lib.preference_destroy);
   TAMIS_RETURN_IF_ERROR(set_preference(preference.get()));
-  // Asked for one, it finds none for few e4m3 rows, which it splits over k; asked for more, it does.
-  std::array<cublasLtMatmulHeuristicResult_t, 8> found{};
+  cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
-  TAMIS_RETURN_IF_ERROR(
-      to_status(lib.heuristic(handle, desc.get(), w.get(), x.get(), y.get(), y.get(), preference.get(),
-                              static_cast<int>(found.size()), found.data(), &count),
-                "cublasLtMatmulAlgoGetHeuristic"));
+  const RelaxedCapture relaxed;
+  TAMIS_RETURN_IF_ERROR(to_status(lib.heuristic(handle, desc.get(), w.get(), x.get(), y.get(), y.get(),
+                                                preference.get(), 1, &found, &count),
+                                  "cublasLtMatmulAlgoGetHeuristic"));
   const float one = 1.0f, zero = 0.0f;
   return to_status(lib.matmul(handle, desc.get(), &one, p.w.data, w.get(), p.x.data, x.get(), &zero, p.y.data,
-                              y.get(), p.y.data, y.get(), &found.front().algo, p.workspace,
+                              y.get(), p.y.data, y.get(), &found.algo, p.workspace,
                               static_cast<std::size_t>(kCublasLtWorkspace), stream),
                    "cublasLtMatmul");
 }

@@ -11,7 +11,8 @@
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
 // slots the same for all tokens:
 //   prefill, 4096 tokens, 16 heads, bf16: 1.91 ms, shared 1.88
-//   decode, packed, 16 heads, 1 / 128 tokens: 15.6 / 105 us in parts that fill the device
+//   decode, packed, 16 heads, 1 / 128 tokens: 15.6 / 105 us in parts that fill the device;
+//   28.5 / 134 us in fixed parts of 256 keys
 #include "kernels_cuda/sparse_mla/tile.cuh"
 
 namespace tamis::cuda {

@@ -12,7 +12,8 @@
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
 // slots the same for all tokens:
 //   prefill, 4096 tokens, 128 heads, bf16: 5.4 ms (431 TFLOPS), shared 5.4; packed 8.1 ms
-//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.4 / 94 / 271 us in parts that fill the device
+//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.4 / 94 / 271 us in parts that fill the device;
+//   29.3 / 135 / 516 us in fixed parts of 256 keys
 #include "kernels_cuda/sparse_mla/tile.cuh"
 #include "kernels_cuda/sparse_mla/wgmma.cuh"
 
