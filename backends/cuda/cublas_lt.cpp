@@ -80,7 +80,12 @@ Result<cublasLtHandle_t> handle_of_device() {
 }
 
 cudaDataType_t data_type(Element type) {
-  return type == Element::kBF16 ? CUDA_R_16BF : type == Element::kF16 ? CUDA_R_16F : CUDA_R_32F;
+  switch (type) {
+    case Element::kBF16: return CUDA_R_16BF;
+    case Element::kF16: return CUDA_R_16F;
+    case Element::kE4M3: return CUDA_R_8F_E4M3;
+    default: return CUDA_R_32F;
+  }
 }
 
 template <class T, class Destroy>
@@ -98,6 +103,37 @@ Result<cublasLtMatrixLayout_t> layout(Element type, std::int64_t rows, std::int6
                 "cublasLtMatrixLayoutCreate"));
   return made;
 }
+
+template <class T>
+Status set(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute, const T& value,
+           const char* what) {
+  return to_status(library().desc_set(desc, attribute, &value, sizeof(value)), what);
+}
+
+// The library's A is w, its B x. Fast accumulation stays off: sums are promoted to f32 every 128 of k.
+Status set_operands(cublasLtMatmulDesc_t desc, const LtBlockScales& scales) {
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T, "transpose"));
+  if (scales.w == nullptr) return {};
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_A_SCALE_MODE,
+                            CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F, "scale mode of w"));
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F,
+                            "scale mode of x"));
+  TAMIS_RETURN_IF_ERROR(set(desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, scales.w, "scales of w"));
+  return set(desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, scales.x, "scales of x");
+}
+
+// The library asks the driver about kernels that split k, which a thread that captures may not do otherwise:
+// it would find no algorithm for few e4m3 rows.
+class RelaxedCapture {
+ public:
+  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
 
 Status set_preference(cublasLtMatmulPreference_t preference) {
   const std::size_t bytes = kCublasLtWorkspace;
@@ -123,9 +159,7 @@ Status cublas_lt_product(const LtProduct& p, cudaStream_t stream) {
   TAMIS_RETURN_IF_ERROR(
       to_status(lib.desc_create(&raw_desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate"));
   const auto desc = owned(raw_desc, lib.desc_destroy);
-  const cublasOperation_t transposed = CUBLAS_OP_T;
-  TAMIS_RETURN_IF_ERROR(to_status(
-      lib.desc_set(desc.get(), CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed)), "transpose"));
+  TAMIS_RETURN_IF_ERROR(set_operands(desc.get(), p.scales));
   TAMIS_ASSIGN_OR_RETURN(cublasLtMatrixLayout_t raw_w, layout(p.w.type, p.n, p.k, p.w.row_stride));
   const auto w = owned(raw_w, lib.layout_destroy);
   TAMIS_ASSIGN_OR_RETURN(cublasLtMatrixLayout_t raw_x, layout(p.x.type, p.tokens, p.k, p.x.row_stride));
@@ -138,6 +172,7 @@ Status cublas_lt_product(const LtProduct& p, cudaStream_t stream) {
   TAMIS_RETURN_IF_ERROR(set_preference(preference.get()));
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
+  const RelaxedCapture relaxed;
   TAMIS_RETURN_IF_ERROR(to_status(lib.heuristic(handle, desc.get(), w.get(), x.get(), y.get(), y.get(),
                                                 preference.get(), 1, &found, &count),
                                   "cublasLtMatmulAlgoGetHeuristic"));

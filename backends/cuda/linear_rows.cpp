@@ -136,6 +136,7 @@ Status launch_linear_cublas(Queue& queue, const OpCall& call, const Scratch& scr
   const Tensor& y = call[kY];
   LtProduct product{.x = const_matrix(call[kX]),
                     .w = {},
+                    .scales = {},
                     .y = matrix(y),
                     .tokens = call[kX].desc.dim(0),
                     .n = 0,

@@ -1,5 +1,6 @@
 // Rows of linear, in order of preference: wgmma on e4m3 (Hopper; a few tokens, any), a few tokens times a
-// short 16-bit matrix, cuBLASLt, mma.sync on e4m3 (sm_89 on) and on 16 bits.
+// short 16-bit matrix, cuBLASLt on e4m3 (Hopper) and on other types, mma.sync on e4m3 (sm_89 on) and on 16
+// bits.
 #pragma once
 
 #include "backends/cuda/weight_tiles.h"
@@ -20,6 +21,11 @@ Status launch_linear_gemv(Queue& queue, const OpCall& call, const Scratch& scrat
 Reason accept_linear_cublas(const DeviceInfo& device, const OpCall& call);
 std::int64_t linear_cublas_workspace(const DeviceInfo& device, const OpCall& call);
 Status launch_linear_cublas(Queue& queue, const OpCall& call, const Scratch& scratch);
+
+// Weights as stored, in whole blocks of 128 x 128 with f32 scales.
+Reason accept_linear_cublas_fp8(const DeviceInfo& device, const OpCall& call);
+std::int64_t linear_cublas_fp8_workspace(const DeviceInfo& device, const OpCall& call);
+Status launch_linear_cublas_fp8(Queue& queue, const OpCall& call, const Scratch& scratch);
 
 Reason accept_linear_mma_fp8(const DeviceInfo& device, const OpCall& call);
 Status launch_linear_mma_fp8(Queue& queue, const OpCall& call, const Scratch& scratch);
@@ -63,6 +69,16 @@ inline constexpr KernelRow kLinearCublas{.name = "cuda.linear.cublaslt",
                                          .accepts = accept_linear_cublas,
                                          .workspace = linear_cublas_workspace,
                                          .launch = launch_linear_cublas};
+// Behind kLinearWgmma, which takes as long (docs/cuda.md) and keeps weights in tiles, as rows for a few
+// tokens want them, too; a setting names this one.
+inline constexpr KernelRow kLinearCublasFp8{.name = "cuda.linear.cublaslt_sm90_fp8",
+                                            .op = "linear",
+                                            .families = "cutlass",
+                                            .needs = {.arch_min = 90, .arch_max = 100},
+                                            .numerics = {.accuracy = "e4m3_act"},
+                                            .accepts = accept_linear_cublas_fp8,
+                                            .workspace = linear_cublas_fp8_workspace,
+                                            .launch = launch_linear_cublas_fp8};
 inline constexpr KernelRow kLinearMmaFp8{
     .name = "cuda.linear.mma_sm89_fp8",
     .op = "linear",

@@ -49,13 +49,4 @@ __device__ __forceinline__ unsigned pack_bf16(float low, float high) {
   return reinterpret_cast<const unsigned&>(v);
 }
 
-// Weights of two keys as bf16 and as what bf16 leaves of them: 16 bits of mantissa in two products.
-struct SplitPair {
-  unsigned high, low;
-};
-__device__ __forceinline__ SplitPair split_bf16(float a, float b) {
-  const unsigned high = pack_bf16(a, b);
-  return {high, pack_bf16(a - __uint_as_float(high << 16), b - __uint_as_float(high & 0xffff0000u))};
-}
-
 }  // namespace tamis::cuda::mma_bf16

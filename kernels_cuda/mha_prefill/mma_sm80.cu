@@ -1,7 +1,7 @@
 // mha_prefill on mma.sync, of bf16 or f16: one block a (64 tokens, head), four warps of 16 tokens; tiles of
 // keys and values come by asynchronous copies, two deep. Scores, maxima, sums and the output stay in
-// registers; the weights P are multiplied as two numbers of that type, high and low, as bf16 alone would
-// leave 8 bits of them.
+// registers. For a bf16 output of bf16 operands the weights P are rounded to bf16 (core/graph/op_def.h,
+// kAttentionTolerance); for others they are multiplied as two numbers of the operands' type, high and low.
 //
 // FLOPs 2 (dn + R + 2 dv) a visible (token, head, key) on the units; bound by them and by what passes through
 // shared memory, a tile once per warp. Blocks of one head run next to each other, for its keys to stay in L2.
@@ -9,15 +9,18 @@
 // Tiles begin at multiples of kKeys of the sequence, and a key that a token does not see adds exactly 0: a
 // token's bits do not depend on its neighbours. Tokens of several sequences in one block take a pass each.
 //
-// Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the launch, median of 15, 256 MB written
-// before each to flush the L2; random operands, strided as the model makes them. TFLOPS are of the contract's
-// FLOPs, which count the output once. In parentheses the portable row, median of 3.
-//   192 / 128, causal: 4096 tokens of 128 heads 2.89 ms, 238 TFLOPS; of 16 heads 0.44 ms, 194; 1024 tokens of
-//   16 heads 57 us, 94 (1.26 ms); 8 sequences of 512 tokens, 128 heads 0.60 ms, 144
+// Measured on one H100 80GB HBM3, 2026-11-23, `tamis bench op --device cuda --op mha_prefill --grid all`,
+// cold, median of 15; TFLOPS are of the contract's FLOPs, which count the output once:
+//   192 / 128, causal, 128 heads: 4096 tokens bf16 2.44 ms, 282 TFLOPS, f16 2.92 ms, 236; 1024 tokens bf16
+//   0.218 ms, 199, of 16 heads 49 us, 111. 256 / 256, causal, 64 heads: 4096 tokens 2.37 ms, 232 TFLOPS
+// Of a form that multiplied weights as two numbers, 2026-11-22, by a program of its own; in parentheses the
+// portable row, median of 3.
+//   4096 tokens of 128 heads 2.89 ms, of 16 heads 0.44 ms; 1024 tokens of
+//   16 heads 57 us (1.26 ms); 8 sequences of 512 tokens, 128 heads 0.60 ms
 //   64 sequences of 256 keys, 128 heads: the last 8 tokens of each 0.45 ms (2.67), the last one 0.67 (2.66)
-//   256 / 256, causal: 4096 tokens of 64 heads 2.70 ms, 204 TFLOPS; 1024 tokens of 8 heads 66 us (0.91 ms)
+//   256 / 256, causal: 4096 tokens of 64 heads 2.70 ms; 1024 tokens of 8 heads 66 us (0.91 ms)
 // Slower: blocks of 128 tokens, 3.00 and 3.06 ms for the two of 4096 tokens and most heads; tiles of 32 keys
-// for 192 / 128, 3.31 ms. These are of bf16; f16 was checked there, not timed.
+// for 192 / 128, 3.31 ms.
 #include <cmath>
 
 #include "kernels_cuda/common/mma16.cuh"
@@ -48,10 +51,10 @@ struct Tile {
   static_assert(!query_in_registers || kQueryBytes <= 2 * kStage);
 };
 
-// A tile of f16, else bf16.
-template <class T, bool f16>
+// A tile of f16, else bf16; `split`: weights as two numbers.
+template <class T, bool f16, bool split>
 struct Shape : T {
-  static constexpr bool kF16 = f16;
+  static constexpr bool kF16 = f16, kSplit = split;
   // Weights are times 2^kWeightLog2, the largest about 32768: in f16 those below 2^-40 of it vanish.
   static constexpr int kWeightLog2 = f16 ? 15 : 0;
 };
@@ -241,14 +244,17 @@ __device__ __forceinline__ void add_values(const Scores<S>& p, unsigned v, Outpu
   const unsigned base = v + (lane & 15) * (S::kColumns * 2);
 #pragma unroll
   for (int step = 0; step < S::kKeys / 16; ++step) {
-    unsigned high[4], low[4];
+    unsigned high[4];
+    [[maybe_unused]] unsigned low[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const float(&pair)[4] = p[step * 2 + i / 2];
       const float a = pair[i % 2 * 2], b = pair[i % 2 * 2 + 1];
       high[i] = pack16<S::kF16>(a, b);
-      const float2 rounded = unpack16<S::kF16>(high[i]);
-      low[i] = pack16<S::kF16>(a - rounded.x, b - rounded.y);
+      if constexpr (S::kSplit) {
+        const float2 rounded = unpack16<S::kF16>(high[i]);
+        low[i] = pack16<S::kF16>(a - rounded.x, b - rounded.y);
+      }
     }
 #pragma unroll
     for (int n = 0; n < S::kColumns / 32; ++n) {
@@ -262,9 +268,11 @@ __device__ __forceinline__ void add_values(const Scores<S>& p, unsigned v, Outpu
 #pragma unroll
       for (int m = 0; m < 4; ++m)
         mma16<S::kF16>(o[n * 4 + m], high, b[m / 2][m % 2 * 2], b[m / 2][m % 2 * 2 + 1]);
+      if constexpr (S::kSplit) {
 #pragma unroll
-      for (int m = 0; m < 4; ++m)
-        mma16<S::kF16>(o[n * 4 + m], low, b[m / 2][m % 2 * 2], b[m / 2][m % 2 * 2 + 1]);
+        for (int m = 0; m < 4; ++m)
+          mma16<S::kF16>(o[n * 4 + m], low, b[m / 2][m % 2 * 2], b[m / 2][m % 2 * 2 + 1]);
+      }
     }
   }
 }
@@ -406,8 +414,9 @@ cudaError_t launch_shape(const MhaPrefill& args, cudaStream_t stream) {
 
 template <class Bf16, class F16>
 cudaError_t launch(const MhaPrefill& args, cudaStream_t stream) {
-  return args.q_nope.element == gpu::Element::kF16 ? launch_shape<Shape<F16, true>>(args, stream)
-                                                   : launch_shape<Shape<Bf16, false>>(args, stream);
+  if (args.q_nope.element == gpu::Element::kF16) return launch_shape<Shape<F16, true, true>>(args, stream);
+  return args.out.element == gpu::Element::kBF16 ? launch_shape<Shape<Bf16, false, false>>(args, stream)
+                                                 : launch_shape<Shape<Bf16, false, true>>(args, stream);
 }
 
 template <class Bf16, class F16>

@@ -43,13 +43,33 @@ __device__ __forceinline__ void promote(float (&sums)[kN / 2], const float (&par
   }
 }
 
+// 64 rows at `m` by kN rows at `n`: of weights and of x, or the other way round.
 template <int kN>
-__device__ __forceinline__ void multiply_tile(float (&part)[kN / 2], const std::uint8_t* weights,
-                                              const std::uint8_t* rows) {
-  const std::uint64_t a = swizzled_descriptor(weights), b = swizzled_descriptor(rows);
+__device__ __forceinline__ void multiply_tile(float (&part)[kN / 2], const std::uint8_t* m,
+                                              const std::uint8_t* n) {
+  const std::uint64_t a = swizzled_descriptor(m), b = swizzled_descriptor(n);
 #pragma unroll
   for (int k = 0; k < 4; ++k) Fp8Wgmma<kN>::run(part, a + 2 * k, b + 2 * k, k == 0);
   wgmma_commit();
+}
+
+// The same where rows of x are on M and two tiles of weights on N: a thread's products are of two rows.
+struct RowScales {
+  float low, high;  // of row lane / 4 of a warp's 16, and of the one 8 further
+};
+__device__ __forceinline__ void promote_rows(float (&sums)[64], const float (&part)[64], RowScales rows,
+                                             const float (&w_scales)[2]) {
+#pragma unroll
+  for (int tile = 0; tile < 2; ++tile) {
+    const float low = rows.low * w_scales[tile], high = rows.high * w_scales[tile];
+#pragma unroll
+    for (int j = 32 * tile; j < 32 * tile + 32; j += 4) {
+      sums[j] += part[j] * low;
+      sums[j + 1] += part[j + 1] * low;
+      sums[j + 2] += part[j + 2] * high;
+      sums[j + 3] += part[j + 3] * high;
+    }
+  }
 }
 
 // Stages kN columns (tokens) of 64 rows, as 16-bit values, transposed: [token][128], 16-byte chunks swizzled

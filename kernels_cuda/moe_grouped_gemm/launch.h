@@ -47,6 +47,8 @@ struct QuantizeRowsArgs {
   bool early;
   // Rows in use, on the device; those behind them were never written and are left out. null: all.
   const std::int32_t* used = nullptr;
+  // codes [tokens, columns] in place of planes; columns in 128s. Scales stay [groups, capacity].
+  bool row_major = false;
 };
 cudaError_t quantize_rows(const QuantizeRowsArgs& args, cudaStream_t stream);
 

@@ -1,5 +1,7 @@
-// A warp per token and 128 columns: four values a lane, one quantisation for all copies of the token. Bound
-// by the bytes written, tokens * topk * columns; silu_quantize by those read, rows * 2 * width * 2.
+// A warp per token and 512 columns, 16 bytes a lane and load, two loads on their way: one quantisation for
+// all copies of the token. A block takes eight tokens, so that it fills lines of the planes of scales. Bound
+// by the bytes read and written, tokens * columns * (2 + topk). silu_quantize, a warp per row and 128
+// columns, by those read, rows * 2 * width * 2.
 #include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/moe_grouped_gemm/launch.h"
 #include "kernels_cuda/moe_grouped_gemm/quantize.cuh"
@@ -9,24 +11,35 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarp;
+constexpr int kLoads = 2;            // of 128 columns, by half a warp
+constexpr int kGroups = 2 * kLoads;  // of a warp
 
 __global__ void __launch_bounds__(kThreads) quantize_rows_kernel(QuantizeRowsArgs args, bool aligned) {
   if (args.early) let_successor_start();
   wait_for_predecessor();
   if (!args.early) let_successor_start();
-  const std::int64_t token = blockIdx.x;
-  const int lane = threadIdx.x % kWarp;
-  const std::int64_t group = static_cast<std::int64_t>(blockIdx.y) * kWarps + threadIdx.x / kWarp;
-  if (group * 128 >= args.columns || (args.used != nullptr && token >= *args.used)) return;
-  const Quad quad = load_quad(args.x, args.columns, token, group * 128 + lane * 4, aligned);
-  const auto [codes, scale] = quantize_quad(quad, args.pow2);
+  const std::int64_t token = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarp;
+  if (token >= args.tokens || (args.used != nullptr && token >= *args.used)) return;
+  const int lane = threadIdx.x % 16;
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * kGroups + threadIdx.x / 16 % 2;
+  Eight values[kLoads];
+  EightCodes codes[kLoads];
+  load_eights(args.x, args.columns, token, first * 128 + lane * 8, aligned, values);
+#pragma unroll
+  for (int i = 0; i < kLoads; ++i) codes[i] = quantize_eight(values[i], args.pow2);
   const std::int64_t copies = args.row_of == nullptr ? 1 : args.topk;
   for (std::int64_t k = 0; k < copies; ++k) {
     const std::int64_t row = args.row_of == nullptr ? token : args.row_of[token * args.topk + k];
     if (row < 0) continue;
-    const std::int64_t at = group * args.planes.capacity + row;
-    *reinterpret_cast<std::uint32_t*>(args.planes.codes + at * 128 + quad_offset(lane, row)) = codes;
-    if (lane == 0) args.planes.scales[at] = scale;
+#pragma unroll
+    for (int i = 0; i < kLoads; ++i) {
+      const std::int64_t group = first + 2 * i, at = group * args.planes.capacity + row;
+      if (group * 128 >= args.columns) continue;
+      const std::int64_t place =
+          args.row_major ? row * args.columns + group * 128 + lane * 8 : at * 128 + eight_offset(lane, row);
+      *reinterpret_cast<uint2*>(args.planes.codes + place) = codes[i].codes;
+      if (lane == 0) args.planes.scales[at] = codes[i].scale;
+    }
   }
 }
 
@@ -57,8 +70,9 @@ __global__ void __launch_bounds__(kThreads) silu_quantize_kernel(SiluQuantizeArg
 cudaError_t quantize_rows(const QuantizeRowsArgs& args, cudaStream_t stream) {
   if (args.tokens == 0 || args.columns == 0) return cudaSuccess;
   const std::int64_t groups = (args.columns + 127) / 128;
-  const bool aligned = quads_aligned(args.x, args.columns);
-  const dim3 grid(static_cast<unsigned>(args.tokens), static_cast<unsigned>((groups + kWarps - 1) / kWarps));
+  const bool aligned = eights_aligned(args.x, args.columns);
+  const dim3 grid(static_cast<unsigned>((args.tokens + kWarps - 1) / kWarps),
+                  static_cast<unsigned>((groups + kGroups - 1) / kGroups));
   return launch(quantize_rows_kernel, {grid, kThreads, 0, args.dependent}, stream, args, aligned);
 }
 

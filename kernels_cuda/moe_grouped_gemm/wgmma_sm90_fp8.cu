@@ -4,20 +4,21 @@
 // ring of 3 to 6 stages of 128 columns) and two warpgroups that multiply, 2 x 64 weight rows each. Every 128
 // of K the sums are promoted to f32 with x scale * w scale. The gate_up kernel gives each warpgroup a gate
 // tile and its up tile, so that silu(gate) * up and the rounding to e4m3 happen in the epilogue.
-// The tile's width changes no bits: every column of the unit is summed alike.
+// Tiles of more than 96 rows have them on M, 64 at a time, and two weight tiles on N: a thread then has two
+// rows' scales to read and four products of scales to make every 128 of K, not a pair for every 8 rows, and
+// gives the stage back before it promotes.
+// Neither the tile's width nor its side changes bits: every element is summed alike.
 //
 // Bytes: each expert's weights once while its rows fit one token tile (16, 64 or 128 rows); below 9000 tokens
 // of DeepSeek-V3.2 (256 experts, H 7168, I 2048, top-8) that is the bound. Measured on an NVIDIA H100 80GB
-// HBM3, driver 580, CUDA 13.0, 2026-11-22, i.i.d. uniform routing, cold L2, medians, moe_route to
-// moe_combine:
-//   tokens           1      2      8     32    128   1024   8192
-//   experts hit      8     16     60    170    255    256    256
-//   ms           0.158  0.272  0.904   2.47   3.71   4.03   9.35
-// of which gate_up and down 0.098 + 0.051 ms at one token (launched by themselves), 2.45 + 1.24 at 128 (the
-// whole op reads weights at 3.03 TB/s) and 5.9 + 2.9 at 8192 (655 TFLOPS, bound by shared memory, 48 KB
-// written and 96 KB read for 1024 cycles of the unit, and by the promotion).
-// `tamis bench op --device cuda --op moe_experts --tokens 1,32,512,8192` (64 experts, without the router)
-// gives 0.142, 0.942, 1.107 and 8.21 ms there.
+// HBM3, driver 580, CUDA 13.0, i.i.d. uniform routing, cold L2, medians, moe_experts of `tamis bench op
+// --case v3_e256`, 2026-11-23:
+//   tokens           1      8     32    128   1024   8192
+//   experts hit      8     58    170    252    256    256
+//   ms           0.146  0.875   2.45   3.66   4.03   9.17
+// (weights once at 3.02 TB/s: 0.117 ms at one token, 3.73 ms for all). 8192 tokens, 256 rows for each expert:
+// gate_up 3.75 ms, down 1.99 ms (967 TFLOPS); uneven rows as they come 2.35 ms. One matrix, 7168 x 16384 by
+// 4096 rows: 0.745 ms, 1291 TFLOPS, where cuBLASLt's block-scaled product takes 0.737 ms.
 #include "core/numeric/fp8.h"
 #include "kernels_cuda/common/dependent_launch.cuh"
 #include "kernels_cuda/moe_grouped_gemm/fp8_tile.cuh"
@@ -242,6 +243,109 @@ __device__ __forceinline__ void multiply(const GroupedFp8Args& args, Shared<C>& 
   }
 }
 
+// silu(gate) * up of tiles that have rows on M.
+template <class C>
+__device__ __forceinline__ void finish_gate_up_rows(const GroupedFp8Args& args, Shared<C>& shared,
+                                                    const GroupedTile& tile, const float (&sums)[2][64]) {
+  const int group = threadIdx.x / 128, warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int token = i * 64 + warp * 16 + lane / 4;
+    const auto product = [&](int at) { return silu(round_bf16(sums[i][at])) * round_bf16(sums[i][at + 32]); };
+#pragma unroll
+    for (int j = 0; j < 8; ++j) {
+      std::uint16_t* to = shared.staged + token * 128 + ((group * 8 + j) ^ (token & 7)) * 8 + lane % 4 * 2;
+      *reinterpret_cast<std::uint32_t*>(to) = pack_bf16(product(4 * j), product(4 * j + 1));
+      *reinterpret_cast<std::uint32_t*>(to + 8 * 128) = pack_bf16(product(4 * j + 2), product(4 * j + 3));
+    }
+  }
+  named_barrier(1, 256);
+  quantize_staged(args, shared, tile);
+  named_barrier(1, 256);
+}
+
+// y of 64 rows on M and 128 columns of weights; each warp by its own part of shared memory.
+template <class C>
+__device__ __forceinline__ void store_row_tile(const GroupedFp8Args& args, Shared<C>& shared,
+                                               const GroupedTile& tile, int first, int column0,
+                                               const float (&sums)[64]) {
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, r = lane / 4;
+  std::uint16_t* staged = shared.staged + warp * 16 * 128;
+#pragma unroll
+  for (int j = 0; j < 16; ++j) {
+    std::uint16_t* to = staged + r * 128 + (j ^ r) * 8 + lane % 4 * 2;
+    *reinterpret_cast<std::uint32_t*>(to) = pack_bf16(sums[4 * j], sums[4 * j + 1]);
+    *reinterpret_cast<std::uint32_t*>(to + 8 * 128) = pack_bf16(sums[4 * j + 2], sums[4 * j + 3]);
+  }
+  __syncwarp();
+  auto* y = static_cast<std::uint16_t*>(args.y.data);
+  const int chunk = lane % 16, column = column0 + chunk * 8;
+#pragma unroll
+  for (int token = lane / 16; token < 16; token += 2) {
+    const int row = tile.begin + first + warp % 4 * 16 + token;
+    if (row < tile.low || row >= tile.high || column >= args.w.rows) continue;
+    *reinterpret_cast<uint4*>(y + row * args.y.row_stride + column) =
+        *reinterpret_cast<const uint4*>(staged + token * 128 + (chunk ^ (token & 7)) * 8);
+  }
+  __syncwarp();
+}
+
+// A tile of 97 to 128 rows, which are on M: a warpgroup takes both halves of them and two weight tiles of its
+// own, or, where the block has but two, one half and both.
+template <class C, bool kGateUp>
+__device__ __forceinline__ void multiply_rows(const GroupedFp8Args& args, Shared<C>& shared,
+                                              const GroupedTile& tile, Ring& ring) {
+  static_assert(C::kWidth == 128 && C::kGroups == 2);
+  constexpr int kHalves = C::kPerGroup;
+  const int group = threadIdx.x / 128, warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+  const int half0 = kHalves == 2 ? 0 : group, tile0 = kHalves == 2 ? group * 2 : 0;
+  float sums[kHalves][64];
+  const float* w_scales[2];
+  float scales[2], next[2];
+#pragma unroll
+  for (int i = 0; i < kHalves * 64; ++i) sums[i / 64][i % 64] = 0.0f;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int index = min(weight_tile<C, kGateUp>(args, tile.block, tile0 + i), args.w.tiles - 1);
+    w_scales[i] =
+        args.w.scales + (static_cast<std::int64_t>(tile.expert) * args.w.tiles + index) * args.w.groups;
+    scales[i] = __ldg(w_scales[i]);
+  }
+  for (int k = 0; k < args.w.groups; ++k) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) next[i] = __ldg(w_scales[i] + min(k + 1, args.w.groups - 1));
+    barrier_wait(&shared.full[ring.stage], ring.phase);
+    const float* row_scales = shared.scales[ring.stage] + half0 * 64 + warp * 16 + lane / 4;
+    RowScales of_rows[kHalves];
+#pragma unroll
+    for (int i = 0; i < kHalves; ++i) of_rows[i] = {row_scales[i * 64], row_scales[i * 64 + 8]};
+#pragma unroll
+    for (int i = 0; i < kHalves; ++i) {
+      float part[64];
+      wgmma_fence();
+      multiply_tile<128>(part, shared.rows[ring.stage] + (half0 + i) * kTileBytes,
+                         shared.weights[ring.stage] + tile0 * kTileBytes);
+      wgmma_wait<0>();
+      if (i + 1 == kHalves) {
+        __syncwarp();
+        if (lane == 0) barrier_arrive(&shared.empty[ring.stage]);
+      }
+      promote_rows(sums[i], part, of_rows[i], scales);
+    }
+    ring.advance<C::kStages>();
+#pragma unroll
+    for (int i = 0; i < 2; ++i) scales[i] = next[i];
+  }
+  if constexpr (kGateUp) {
+    finish_gate_up_rows(args, shared, tile, sums);
+  } else {
+#pragma unroll
+    for (int i = 0; i < kHalves; ++i)
+      store_row_tile(args, shared, tile, (half0 + i) * 64, (tile.block * C::kTiles + tile0) * 64, sums[i]);
+    named_barrier(2 + group, 128);  // the next tile's rows may be staged by other warps
+  }
+}
+
 template <class C, bool kGateUp>
 __device__ __forceinline__ void math_loop(const GroupedFp8Args& args, Shared<C>& shared,
                                           const GroupedSchedule& schedule) {
@@ -255,7 +359,7 @@ __device__ __forceinline__ void math_loop(const GroupedFp8Args& args, Shared<C>&
       else if (tile.eights <= 12)
         multiply<C, 96, kGateUp>(args, shared, tile, ring);
       else
-        multiply<C, 128, kGateUp>(args, shared, tile, ring);
+        multiply_rows<C, kGateUp>(args, shared, tile, ring);
     } else if constexpr (C::kWidth == 64) {
       if (tile.eights <= 4)
         multiply<C, 32, kGateUp>(args, shared, tile, ring);
@@ -313,17 +417,43 @@ cudaError_t count_units(int* units) {
   return cudaDeviceGetAttribute(units, cudaDevAttrMultiProcessorCount, device);
 }
 
+// A block's tile of one matrix, and the time that it takes for 128 of K, in units of 10 ns: medians on the
+// H100 of the head over 7168 x 16384 and 2240 x 7168 by 128 to 4096 rows, 2026-11-23.
+// Only their ratios matter.
+struct MatrixTile {
+  int weights, rows;
+  std::int64_t cost;
+};
+constexpr MatrixTile kWide{256, 128, 87}, kMiddle{128, 128, 56}, kFlat{128, 64, 44}, kSmall{64, 64, 31};
+
+// Blocks run in waves over the units, and a wave takes as long for one block as for all.
+std::int64_t matrix_cost(const MatrixTile& tile, const GroupedFp8Args& args, int units) {
+  const std::int64_t blocks =
+      (args.w.rows + tile.weights - 1) / tile.weights * ((args.expected_rows + tile.rows - 1) / tile.rows);
+  return (blocks + units - 1) / units * tile.cost;
+}
+
+cudaError_t run_matrix(const GroupedFp8Args& args, int units, cudaStream_t stream) {
+  const MatrixTile* best = &kWide;
+  for (const MatrixTile* tile : {&kMiddle, &kFlat, &kSmall})
+    if (matrix_cost(*tile, args, units) < matrix_cost(*best, args, units)) best = tile;
+  if (best == &kWide) return run<Config<128, 3, 2, 2>, false>(args, units, stream);
+  if (best == &kMiddle) return run<Config<128, 5, 2, 1>, false>(args, units, stream);
+  if (best == &kFlat) return run<Config<64, 8, 2, 1>, false>(args, units, stream);
+  return run<Config<64, 12, 1, 1>, false>(args, units, stream);
+}
+
 }  // namespace
 
 cudaError_t grouped_fp8_sm90(const GroupedFp8Args& args, cudaStream_t stream) {
   int units = 0;
   if (const cudaError_t error = count_units(&units); error != cudaSuccess) return error;
-  // One matrix of few rows fills the device with blocks of 64 rows only.
-  const std::int64_t wide_blocks =
-      (args.w.tiles + 3) / 4 * args.w.experts * ((args.expected_rows + 127) / 128);
-  if (args.w.experts == 1 && wide_blocks < units) {
-    if (args.expected_rows <= 16) return run<Config<16, 20, 1, 1>, false>(args, units, stream);
-    return run<Config<64, 12, 1, 1>, false>(args, units, stream);
+  if (args.w.experts == 1) {
+    // Few rows of x: bound by the weights' bytes. Blocks of 64 of their rows where more would leave units
+    // idle.
+    const bool many = (args.w.tiles + 3) / 4 >= units;
+    if (args.expected_rows <= 16 && !many) return run<Config<16, 20, 1, 1>, false>(args, units, stream);
+    if (args.expected_rows > 48 || !many) return run_matrix(args, units, stream);
   }
   if (args.expected_rows <= 6) return run<Config<16, 6, 2, 2>, false>(args, units, stream);
   if (args.expected_rows <= 48) return run<Config<64, 4, 2, 2>, false>(args, units, stream);

@@ -1,17 +1,18 @@
 // sparse_mla on mma.sync, for few heads: one block a (token, 16 heads, part of the keys), eight warps, tiles
 // of 32 keys, two blocks to an SM of 227 KB. The queries stay in registers: for the scores a warp takes half
 // of the keys and a quarter of the depth, and shared memory adds the quarters; for the output 64 columns. The
-// weights P are multiplied as two bf16 numbers, high and low.
+// weights P are rounded to bf16 (core/graph/op_def.h, kAttentionTolerance); denominators are sums of
+// unrounded ones.
 //
 // A token of 2048 keys is 2.4 MB of bf16 rows (1.3 MB packed) for 0.07 GFLOP: bound by the gather from L2 and
 // by what passes through shared memory, three times a row.
 //
-// Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
+// Measured on one H100 80GB HBM3, 2026-11-23: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens.
-//   prefill, 4096 tokens, 16 heads, bf16: 2.3 ms, shared 2.0 to 2.3 over five runs; packed 2.8 ms
-//   decode, packed, 16 heads, 1 / 32 / 128 tokens: 15.7 / 41 / 108 us in parts that fill the device;
-//   27.6 / 41 / 138 us in fixed parts of 256 keys
+// slots the same for all tokens:
+//   prefill, 4096 tokens, 16 heads, bf16: 1.91 ms, shared 1.88
+//   decode, packed, 16 heads, 1 / 128 tokens: 15.6 / 105 us in parts that fill the device;
+//   28.5 / 134 us in fixed parts of 256 keys
 #include "kernels_cuda/sparse_mla/tile.cuh"
 
 namespace tamis::cuda {
@@ -31,8 +32,7 @@ struct Layout {
   static constexpr int kParts = kRaw + (kPacked ? kKeys * kPackedBytes : 0);
   static constexpr int kPStride = kKeys * 2 + 16;  // bytes, likewise
   static constexpr int kP = kParts + 4 * kHeads * kPartStride * 4;
-  static constexpr int kPLow = kP + kHeads * kPStride;  // what bf16 leaves of P
-  static constexpr int kAlpha = kPLow + kHeads * kPStride;
+  static constexpr int kAlpha = kP + kHeads * kPStride;
   static constexpr int kValid = kAlpha + kHeads * 4;
   static constexpr int kBytes = kValid + 2 * kKeys * 4;
 };
@@ -98,7 +98,7 @@ struct Room {
   const int* valid;    // [keys]
   const float* parts;  // [4][16 heads][keys]: the scores
   float* alpha;        // [16 heads]: the factor of the sums so far
-  char* high;          // P [16 heads, keys] as bf16; kPLow - kP further what bf16 leaves of it
+  char* p;             // P [16 heads, keys] as bf16
   float scale_log2;
 };
 
@@ -136,10 +136,7 @@ __device__ __forceinline__ void weights(const Room& room, Softmax& state) {
   for (int i = 0; i < kPairs; ++i) {
     const float p0 = exp2_fast(s[i].x - base), p1 = exp2_fast(s[i].y - base);
     state.sum += p0 + p1;
-    const SplitPair pair = split_bf16(p0, p1);
-    char* to = room.high + head * L::kPStride + (key0 + i * 32) * 2;
-    *reinterpret_cast<unsigned*>(to) = pair.high;
-    *reinterpret_cast<unsigned*>(to + L::kPLow - L::kP) = pair.low;
+    *reinterpret_cast<unsigned*>(room.p + head * L::kPStride + (key0 + i * 32) * 2) = pack_bf16(p0, p1);
   }
 }
 
@@ -160,10 +157,8 @@ __device__ __forceinline__ void add_values(const Place& at, unsigned k, unsigned
   const int x = at.lane & 7, row = at.lane & 15;
 #pragma unroll
   for (int step = 0; step < kKeys / 16; ++step) {
-    unsigned a[4], low[4];
-    const unsigned from = p + row * L::kPStride + (step * 2 + (at.lane >> 4)) * 16;
-    ldmatrix(a, from);
-    ldmatrix(low, from + L::kPLow - L::kP);
+    unsigned a[4];
+    ldmatrix(a, p + row * L::kPStride + (step * 2 + (at.lane >> 4)) * 16);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       unsigned b[2][4];
@@ -172,11 +167,8 @@ __device__ __forceinline__ void add_values(const Place& at, unsigned k, unsigned
         const int chunk = ((half * 2 + n) * 2 + (at.lane >> 4)) ^ x;
         ldmatrix_trans(b[n], k + (step * 16 + row) * kRowBytes + at.warp * 128 + chunk * 16);
       }
-      // The low products last: two in a row to one accumulator would wait for each other.
 #pragma unroll
       for (int n = 0; n < 4; ++n) mma(o[half * 4 + n], a, b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
-#pragma unroll
-      for (int n = 0; n < 4; ++n) mma(o[half * 4 + n], low, b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
     }
   }
 }

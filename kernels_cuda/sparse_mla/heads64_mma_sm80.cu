@@ -2,14 +2,14 @@
 // of 64 keys or, in 163 KB of shared memory, of 32. bf16 tiles are gathered into two places in turn; packed
 // rows into one as they are, then decoded. For the scores a warp takes 32 heads, half of the keys and half of
 // the depth, which reads each operand from shared memory twice instead of four times; pairs of warps add
-// their halves. For the output it takes all heads and 64 columns. The weights P are multiplied as two bf16
-// numbers, high and low.
+// their halves. For the output it takes all heads and 64 columns. The weights P are rounded to bf16
+// (core/graph/op_def.h, kAttentionTolerance); denominators are sums of unrounded ones.
 //
 // Bound by shared memory in the scores and by the tensor cores in the output, one after the other.
 //
 // Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens.
+// slots the same for all tokens. Of weights as two bf16 numbers, a product each, which takes longer:
 //   prefill, 4096 tokens, 128 heads, bf16: tiles of 64 keys 10.8 ms, shared 10.9 ms; tiles of 32 13.5 ms
 //   decode, packed, 128 heads, 1 / 32 / 128 tokens: tiles of 64 21.6 / 125 / 412 us, tiles of 32
 //   22.7 / 153 / 524 us; in fixed parts of 256 keys 37.6 / 167 / 646 us and 45.5 / 195 / 756 us
@@ -31,7 +31,6 @@ struct Layout {
   static constexpr int kExchange = kRaw + (kPacked ? kKeys * kPackedBytes : 0);
   // The weights P [64 heads, keys] bf16 take the place of the tile's rope columns where they fit.
   static constexpr bool kAliased = kKeys == 64;
-  // What bf16 leaves of P lies where the halves of the scores were exchanged.
   static constexpr int kP = kExchange + kWarps * 8 * 32 * 4;
   static constexpr int kPStride = kAliased ? kRowBytes : kKeys * 2;
   static constexpr int kMaxima = kP + (kAliased ? 0 : kHeads * kPStride);  // [4][64]
@@ -125,8 +124,7 @@ struct Room {
   const int* valid;  // [keys]
   float* maxima;     // [4 warps][64 heads]
   float* alpha;      // [64 heads]: the factor of the sums so far
-  char* high;        // P [64 heads, keys] as bf16
-  char* low;         // and what bf16 leaves of it
+  char* p;           // P [64 heads, keys] as bf16
   float scale_log2;
 };
 
@@ -176,9 +174,7 @@ __device__ __forceinline__ void weights(const Place& at, const Room& room, float
       sum += p0 + p1;
       const int key = key0 + n * 8;
       const int chunk = (key / 8) ^ (L::kAliased ? row & 7 : (row >> 1) & 3);
-      const SplitPair pair = split_bf16(p0, p1);
-      *reinterpret_cast<unsigned*>(room.high + row * L::kPStride + chunk * 16 + key % 8 * 2) = pair.high;
-      *reinterpret_cast<unsigned*>(room.low + row * kKeys * 2 + chunk * 16 + key % 8 * 2) = pair.low;
+      *reinterpret_cast<unsigned*>(room.p + row * L::kPStride + chunk * 16 + key % 8 * 2) = pack_bf16(p0, p1);
     }
     state.sum[i / 2][i % 2] = sum;
   }
@@ -188,8 +184,8 @@ using Output = float[4][8][4];  // 64 heads x 64 columns of a warp
 
 template <int kKeys>
 __device__ __forceinline__ void add_values(const Place& at, const Room& room, unsigned k, Output& o) {
-  const unsigned high = shared_address(room.high), low_half = shared_address(room.low);
   using L = Layout<kKeys, false>;
+  const unsigned p = shared_address(room.p);
   float factor[8];
   bool same = true;
 #pragma unroll
@@ -208,12 +204,11 @@ __device__ __forceinline__ void add_values(const Place& at, const Room& room, un
   const int x = at.lane & 7, row = at.lane & 15;
 #pragma unroll
   for (int step = 0; step < kKeys / 16; ++step) {
-    unsigned a[4][4], low[4][4];
+    unsigned a[4][4];
 #pragma unroll
     for (int m = 0; m < 4; ++m) {
       const int r = m * 16 + row, chunk = (step * 2 + (at.lane >> 4)) ^ (L::kAliased ? r & 7 : (r >> 1) & 3);
-      ldmatrix(a[m], high + r * L::kPStride + chunk * 16);
-      ldmatrix(low[m], low_half + r * kKeys * 2 + chunk * 16);
+      ldmatrix(a[m], p + r * L::kPStride + chunk * 16);
     }
 #pragma unroll
     for (int n = 0; n < 4; ++n) {
@@ -224,11 +219,6 @@ __device__ __forceinline__ void add_values(const Place& at, const Room& room, un
       for (int m = 0; m < 4; ++m) {
         mma(o[m][n * 2], a[m], b[0], b[1]);
         mma(o[m][n * 2 + 1], a[m], b[2], b[3]);
-      }
-#pragma unroll
-      for (int m = 0; m < 4; ++m) {
-        mma(o[m][n * 2], low[m], b[0], b[1]);
-        mma(o[m][n * 2 + 1], low[m], b[2], b[3]);
       }
     }
   }
@@ -356,12 +346,8 @@ __global__ void __launch_bounds__(kThreads, 1) heads64_kernel(SparseMlaArgs args
       scores<kKeys>(at, base + L::kQ, shared_address(k), acc);
       add_halves<kKeys>(at, exchange, acc, s);
     }
-    const Room room{valid + (tile & 1) * kKeys,
-                    maxima,
-                    alpha,
-                    L::kAliased ? k + kSparseMlaC * 2 : shared + L::kP,
-                    shared + L::kExchange,
-                    args.scale * 1.4426950408889634f};
+    const Room room{valid + (tile & 1) * kKeys, maxima, alpha,
+                    L::kAliased ? k + kSparseMlaC * 2 : shared + L::kP, args.scale * 1.4426950408889634f};
     weights<kKeys>(at, room, s, state);
     __syncthreads();
     add_values<kKeys>(at, room, shared_address(k), o);

@@ -2,19 +2,18 @@
 // keys, two in shared memory. Two warpgroups compute: for the scores each takes 32 of the tile's keys, for
 // the output 256 of the 512 columns, so a row's maximum is exchanged once a tile. Four more warps gather the
 // next tile: bf16 rows by asynchronous copies, packed ones through registers, where they are decoded. The
-// weights P are multiplied as two bf16 numbers, high and low: with the high one alone single outputs miss the
-// tolerance.
+// weights P are rounded to bf16 (core/graph/op_def.h, kAttentionTolerance); denominators are sums of
+// unrounded ones.
 //
-// A token of 128 heads and 2048 keys is 0.57 GFLOP, 0.84 with the low product, and 4.7 MB from L2 (bf16 rows,
-// once for each 64 heads). Bound by the chain scores, weights,
-// output of a tile: 5800 cycles by its clock, where the products alone would take about 3800.
+// A token of 128 heads and 2048 keys is 0.57 GFLOP and 4.7 MB from L2 (bf16 rows, once for each 64 heads).
+// Bound by the chain scores, weights, output of a tile.
 //
-// Measured on one H100 80GB HBM3, 2026-11-22: CUDA events around the whole op, merge included, median of 15,
+// Measured on one H100 80GB HBM3, 2026-11-23: CUDA events around the whole op, merge included, median of 15,
 // 256 MB written before each to flush the L2, top-2048 slots drawn from 65,536 rows; "shared": nine of ten
-// slots the same for all tokens.
-//   prefill, 4096 tokens, 128 heads, bf16: 6.8 to 7.4 ms over three runs, shared 6.7 to 6.9; packed 8.6 ms
-//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.9 / 95 / 291 us in parts that fill the device;
-//   29.9 / 141 / 550 us in fixed parts of 256 keys
+// slots the same for all tokens:
+//   prefill, 4096 tokens, 128 heads, bf16: 5.4 ms (431 TFLOPS), shared 5.4; packed 8.1 ms
+//   decode, packed, 128 heads, 1 / 32 / 128 tokens: 19.4 / 94 / 271 us in parts that fill the device;
+//   29.3 / 135 / 516 us in fixed parts of 256 keys
 #include "kernels_cuda/sparse_mla/tile.cuh"
 #include "kernels_cuda/sparse_mla/wgmma.cuh"
 
@@ -32,8 +31,7 @@ constexpr int kBlock = kThreads + kProducers * 32;
 
 constexpr int kQOffset = 0;
 constexpr int kTilesOffset = kQOffset + kTileBytes;           // two tiles
-constexpr int kLowOffset = kTilesOffset + 2 * kTileBytes;     // what bf16 leaves of P
-constexpr int kMaximaOffset = kLowOffset + kPanelBytes;       // [2 groups][64]
+constexpr int kMaximaOffset = kTilesOffset + 2 * kTileBytes;  // [2 groups][64]
 constexpr int kValidOffset = kMaximaOffset + 2 * kHeads * 4;  // [2 tiles][64]
 constexpr int kSharedBytes = kValidOffset + 2 * kKeys * 4;
 
@@ -157,17 +155,13 @@ __device__ __forceinline__ void issue_scores(const Place& at, unsigned q, unsign
   wgmma_commit();
 }
 
-__device__ __forceinline__ void issue_values(const Place& at, unsigned p, unsigned low, unsigned k,
-                                             float (&o)[128]) {
-  const std::uint64_t a = descriptor(p, 16), a_low = descriptor(low, 16);
+__device__ __forceinline__ void issue_values(const Place& at, unsigned p, unsigned k, float (&o)[128]) {
+  const std::uint64_t a = descriptor(p, 16);
   const std::uint64_t b = descriptor(k + at.group * 4 * kPanelBytes, kPanelBytes);
   hold(o);
   wgmma_fence();
 #pragma unroll
-  for (int i = 0; i < kKeys / 16; ++i) {
-    wgmma_n256(o, a + ((i * 32) >> 4), b + ((i * 16 * 128) >> 4));
-    wgmma_n256(o, a_low + ((i * 32) >> 4), b + ((i * 16 * 128) >> 4));
-  }
+  for (int i = 0; i < kKeys / 16; ++i) wgmma_n256(o, a + ((i * 32) >> 4), b + ((i * 16 * 128) >> 4));
   wgmma_commit();
 }
 
@@ -180,8 +174,7 @@ struct Softmax {
 struct Room {
   const int* valid;  // [64 keys]
   float* maxima;     // [2 groups][64 heads]
-  char* high;        // P [64 heads, 64 keys] as bf16
-  char* low;         // and what bf16 leaves of it
+  char* p;           // P [64 heads, 64 keys] as bf16
   float scale_log2;
 };
 
@@ -219,10 +212,8 @@ __device__ __forceinline__ void weights(const Place& at, const Room& room, float
     for (int n = 0; n < 4; ++n) {
       const float p0 = exp2_fast(s[n * 4 + h * 2] - base), p1 = exp2_fast(s[n * 4 + h * 2 + 1] - base);
       state.sum[h] += p0 + p1;
-      const SplitPair pair = split_bf16(p0, p1);
       const int to = panel_offset(at.row + h * 8, at.group * 4 + n) % kPanelBytes + at.lane % 4 * 4;
-      *reinterpret_cast<unsigned*>(room.high + to) = pair.high;
-      *reinterpret_cast<unsigned*>(room.low + to) = pair.low;
+      *reinterpret_cast<unsigned*>(room.p + to) = pack_bf16(p0, p1);
     }
   }
   if (__all_sync(kAll, factor[0] == 1.0f && factor[1] == 1.0f)) return;
@@ -335,12 +326,12 @@ __device__ __forceinline__ void consume(const Work& work, char* shared) {
   for (int tile = 0; tile < tiles; ++tile) {
     const unsigned p = tile_at(tile) + (kPanels - 1) * kPanelBytes;  // P takes the place of the rope columns
     const Room room{reinterpret_cast<const int*>(shared + kValidOffset) + (tile & 1) * kKeys,
-                    reinterpret_cast<float*>(shared + kMaximaOffset), shared + p, shared + kLowOffset,
+                    reinterpret_cast<float*>(shared + kMaximaOffset), shared + p,
                     work.args.scale * 1.4426950408889634f};
     weights(at, room, s, state, o);
     fence_async_proxy();
     barrier(kMath, kThreads);
-    issue_values(at, base + p, base + kLowOffset, base + tile_at(tile), o);
+    issue_values(at, base + p, base + tile_at(tile), o);
     if (tile + 1 < tiles) {
       next_scores(tile + 1);
     } else {

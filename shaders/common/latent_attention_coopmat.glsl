@@ -1,19 +1,20 @@
 // Attention over the latent cache on cooperative matrices: bf16 queries and rows that bf16 holds (bf16, or
 // packed, whose scales are powers of two), 16x16x16 products with f32 sums. A work group takes a token, 32
-// heads and part of its keys, 32 at a time. Weights are multiplied as two bf16, what the first leaves in the
-// second: elements are off by up to 0.0034 of themselves and their root mean square, half a unit of bf16, and
-// were by up to 0.0066 with one.
+// heads and part of its keys, 32 at a time. Weights are rounded to bf16 where the result is bf16
+// (core/graph/op_def.h, kAttentionTolerance): elements are off by up to 0.0066 of themselves and their root
+// mean square. For other results they are multiplied as two bf16, what the first leaves in the second: 0.0034.
 //
 // Queries stay in registers, a quarter of the dimensions in each of the four subgroups that share 16 heads;
 // so do the sums, a block of columns of all heads in each subgroup. The rows of 32 keys go to shared memory
 // once, for scores and values; scores are added up over the quarters there, and weights take their place.
 // 47 KB of shared memory for C 512 and R 64.
 //
-// 2 (2 C + R) FLOP a (head, key). 128 heads, 2048 of 64K keys, H100 80GB HBM3, driver 580.159.04, 2026-11-22:
-// 4096 tokens 17.9 ms (131 TFLOPS) of bf16, 22.7 ms (103) packed; 32 tokens packed, merge included, 0.25 ms
-// (docs/vulkan.md has the command). Of a version at 19.0 ms, with 227 registers and so one work group a unit,
-// scores were 4.0, softmax 2.1 and values 2.7 ms; the rest was loading rows, barriers and latency. Loops that
-// the compiler had not unrolled cost 29 ms where rows are loaded, and 32 ms by keeping the sums in memory.
+// 2 (2 C + R) FLOP a (head, key). 128 heads, 2048 of 64K keys, H100 80GB HBM3, driver 580.159.04, 2026-11-23:
+// 4096 tokens 17.7 ms (132 TFLOPS) of bf16, 22.3 ms (105) packed; 32 tokens packed, merge included, 0.246 ms
+// (docs/vulkan.md has the command), results in bf16. Of a version at 19.0 ms,
+// with 227 registers and so one work group a unit, scores were 4.0, softmax 2.1 and values 2.7 ms; the rest
+// was loading rows, barriers and latency. Loops that the compiler had not unrolled cost 29 ms where rows are
+// loaded, and 32 ms by keeping the sums in memory.
 //
 // 16-bit floats in here stand for bf16: the pipeline changes their type (backends/vulkan/spirv_bf16.h).
 #extension GL_EXT_control_flow_attributes : require
@@ -32,6 +33,7 @@ layout(constant_id = 2) const uint kR = 64;         // of 8
 layout(constant_id = 3) const uint kPieces = 7;  // bits of what begins at multiples of 16 bytes
 layout(constant_id = 4) const uint kOutType = 1;
 const uint kRowPieces = 1, kQueryPieces = 2, kOutPieces = 4;
+const bool kSplitWeights = kOutType != kBF16;  // into two bf16
 
 const uint kSubgroup = 32;  // required of the pipeline
 const uint kThreads = 256;
@@ -266,6 +268,12 @@ struct Softmax {
   float top, sum;
 };
 
+// An f32 that bf16 holds, by selection: a branch would keep the loop around it from being unrolled.
+uint round_to_bf16(uint bits) {
+  const uint rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  return (is_nan_bits(bits) ? bits | 0x400000u : rounded) & 0xffff0000u;
+}
+
 void weigh_keys(uint there, inout Softmax state) {
   const uint head = thread() / 8u, first = thread() % 8u * 4u, at = head * kScoreLine + first / 4u;
   const vec4 dots = uintBitsToFloat(scores[at]) + uintBitsToFloat(scores[kScores + at]);
@@ -285,8 +293,12 @@ void weigh_keys(uint there, inout Softmax state) {
   [[unroll]] for (uint i = 0u; i < 4u; ++i) {
     const float weight = is_neg_inf(logits[i]) ? 0.0 : exp(logits[i] - reference);
     sum += weight;
-    high[i] = floatBitsToUint(weight) & 0xffff0000u;
-    low[i] = floatBitsToUint(weight - uintBitsToFloat(high[i])) & 0xffff0000u;
+    if (kSplitWeights) {
+      high[i] = floatBitsToUint(weight) & 0xffff0000u;
+      low[i] = floatBitsToUint(weight - uintBitsToFloat(high[i])) & 0xffff0000u;
+    } else {
+      high[i] = round_to_bf16(floatBitsToUint(weight));
+    }
   }
   state.sum = fma(state.sum, factor, sum);
   state.top = top;
@@ -294,8 +306,10 @@ void weigh_keys(uint there, inout Softmax state) {
   const uint word = first / 2u % 4u, to = head * kScoreLine + first / 8u;
   scores[to][word] = high[0] >> 16 | high[1];
   scores[to][word + 1u] = high[2] >> 16 | high[3];
-  scores[kScores + to][word] = low[0] >> 16 | low[1];
-  scores[kScores + to][word + 1u] = low[2] >> 16 | low[3];
+  if (kSplitWeights) {
+    scores[kScores + to][word] = low[0] >> 16 | low[1];
+    scores[kScores + to][word + 1u] = low[2] >> 16 | low[3];
+  }
   if (first == 0u) factors[head] = factor;
 }
 
@@ -313,7 +327,8 @@ void add_values() {
     [[unroll]] for (uint h = 0u; h < kHeadTiles; ++h) {
       const uint at = 16u * h * kScoreLine + 2u * k;
       coopMatLoad(high[h], scores, at, kScoreLine, gl_CooperativeMatrixLayoutRowMajor);
-      coopMatLoad(low[h], scores, kScores + at, kScoreLine, gl_CooperativeMatrixLayoutRowMajor);
+      if (kSplitWeights)
+        coopMatLoad(low[h], scores, kScores + at, kScoreLine, gl_CooperativeMatrixLayoutRowMajor);
     }
     [[unroll]] for (uint c = 0u; c < kColumnTiles; ++c) {
       const uint tile = gl_SubgroupID * kColumnTiles + c;
@@ -323,7 +338,7 @@ void add_values() {
         [[unroll]] for (uint h = 0u; h < kHeadTiles; ++h) {
           const uint i = h * kColumnTiles + c;
           values[i] = coopMatMulAdd(high[h], columns, values[i]);
-          values[i] = coopMatMulAdd(low[h], columns, values[i]);
+          if (kSplitWeights) values[i] = coopMatMulAdd(low[h], columns, values[i]);
         }
       }
     }

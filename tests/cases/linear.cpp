@@ -40,6 +40,25 @@ void add_tiles(CaseList& list) {
   }
 }
 
+// As many tokens and weight rows as large GPUs take in blocks of 128 rows by 64 and by 128 tokens.
+void add_many_tokens(CaseList& list) {
+  for (const Shape& s : {Shape{130, 4232, 128}, Shape{250, 4232, 136}})
+    list.push_back(simple(s, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kBF16}));
+}
+
+// Whole scale blocks of K in fours, as checkpoints of DeepSeek-V3 have them: tokens in fours, few of them
+// times a long K, and two pieces that begin with a block.
+void add_whole_blocks(CaseList& list) {
+  for (const Shape& s : {Shape{4, 144, 512}, Shape{16, 192, 4096}, Shape{132, 320, 1024}}) {
+    for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2})
+      list.push_back(simple(s, DType::kBF16, DType::kE4M3, {quant, DType::kBF16}));
+  }
+  Case c = simple({8, 384, 512}, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128F32, DType::kBF16});
+  c.name = "whole_blocks_in_pieces";
+  c.operands[1].piece_rows = {256, 128};
+  list.push_back(std::move(c));
+}
+
 // Few tokens times e4m3 tiles on both sides of the cliffs of rows made for them: ends within a tile and a
 // group of 128 columns, K long enough to be split, more tiles than an H100 has blocks for, of either width.
 void add_few_tokens(CaseList& list) {
@@ -137,6 +156,8 @@ CaseList cases_linear() {
   add_codes(list);
   add_tiles(list);
   add_few_tokens(list);
+  add_many_tokens(list);
+  add_whole_blocks(list);
   add_cut_pieces(list);
   add_perf(list);
   return list;

@@ -144,7 +144,7 @@ void add_layouts(CaseList& list) {
 }
 
 // Sizes that rows on matrix units take, tiles and scale blocks whole: one row and many an expert, absent
-// experts, all tokens at one expert, gate and up from stored tensors of their own.
+// experts, all tokens at one expert, 128 rows in a tile, gate and up from stored tensors of their own.
 void add_tiles(CaseList& list) {
   const DTypes bf16{DType::kBF16, DType::kE4M3, DType::kBF16}, f16{DType::kF16, DType::kE4M3, DType::kF16};
   for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
@@ -171,6 +171,10 @@ void add_tiles(CaseList& list) {
   odd_ids.operands[kWeights].fill = fill_values({0.5, 0.25, kNan, -0.75, 1, kNan, kNan, kNan});
   odd_ids.operands[kX].fill = fill_nan_rows(4, 3);  // of the tokens without experts
   list.push_back(std::move(odd_ids));
+  Case full =
+      experts_case("tiles_full", {125, 2, 320, 128, 3}, bf16, {ActQuant::kE4M3Group128Pow2, DType::kBF16});
+  full.operands[kIds].fill = fill_values({1, 2});
+  list.push_back(std::move(full));
   Case pieces = experts_case("tiles_pieces", s, bf16, {ActQuant::kE4M3Group128Pow2, DType::kBF16});
   pieces.operands[kX].desc = strided(DType::kBF16, {s.tokens, s.hidden}, 264);
   pieces.operands[kW13].piece_rows = {128, 128, 64, 64, 128, 256};

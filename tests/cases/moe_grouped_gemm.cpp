@@ -120,6 +120,9 @@ void add_tiles(CaseList& list) {
     list.push_back(gemm_case(name + "_few", {7, 320, 384, {0, 1, 1, 6}}, t.x, t.w, {t.quant, t.x}));
     list.push_back(gemm_case(name + "_to_f32", {7, 64, 128, {0, 1, 1, 6}}, t.x, t.w, {t.quant, DType::kF32}));
   }
+  // Tiles of 128 rows, of which neighbours have some.
+  list.push_back(gemm_case("tiles_full", {373, 328, 320, {0, 5, 122, 370}}, DType::kBF16, DType::kE4M3,
+                           {ActQuant::kE4M3Group128Pow2, DType::kBF16}));
   list.push_back(gemm_case("tiles_cut", {20, 1272, 1208, {0, 5, 20}}, DType::kBF16, DType::kBF16,
                            {ActQuant::kNone, DType::kBF16}));
 }

@@ -6,8 +6,8 @@
 namespace tamis::cuda {
 namespace {
 
-constexpr KernelRow kRows[] = {kLinearDecode, kLinearWgmma,  kLinearGemv,
-                               kLinearCublas, kLinearMmaFp8, kLinearMma};
+constexpr KernelRow kRows[] = {kLinearDecode,    kLinearWgmma,  kLinearGemv, kLinearCublas,
+                               kLinearCublasFp8, kLinearMmaFp8, kLinearMma};
 
 }  // namespace
 
