@@ -29,8 +29,7 @@ Parts parts_of(const OpCall& call) {
 Reason accept_piece(const WeightPiece& piece, std::int64_t columns) {
   if (piece.rows % 16 != 0 || piece.row_stride % 16 != 0 || piece.offset % 16 != 0)
     return reject("a piece of the weight is not in multiples of 16");
-  if (piece.first_row % kWeightBlock != 0 || piece.first_col % kWeightBlock != 0)
-    return reject("a piece of the weight begins inside a scale block");
+  if (piece.first_row % kWeightBlock != 0) return reject("a piece of the weight begins inside a scale block");
   if (piece.scale_stride != columns / kWeightBlock || piece.first_col != 0 || piece.scale_offset % 16 != 0)
     return reject("a piece's scales are not the rows of a matrix [N / 128, K / 128]");
   return accept();
