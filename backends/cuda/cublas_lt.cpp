@@ -122,19 +122,6 @@ Status set_operands(cublasLtMatmulDesc_t desc, const LtBlockScales& scales) {
   return set(desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, scales.x, "scales of x");
 }
 
-// The library asks the driver about kernels that split k, which a thread that captures may not do otherwise:
-// it would find no algorithm for few e4m3 rows.
-class RelaxedCapture {
- public:
-  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  RelaxedCapture(const RelaxedCapture&) = delete;
-  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
-
- private:
-  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
-
 Status set_preference(cublasLtMatmulPreference_t preference) {
   const std::size_t bytes = kCublasLtWorkspace;
   TAMIS_RETURN_IF_ERROR(to_status(
@@ -172,7 +159,6 @@ Status cublas_lt_product(const LtProduct& p, cudaStream_t stream) {
   TAMIS_RETURN_IF_ERROR(set_preference(preference.get()));
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
-  const RelaxedCapture relaxed;
   TAMIS_RETURN_IF_ERROR(to_status(lib.heuristic(handle, desc.get(), w.get(), x.get(), y.get(), y.get(),
                                                 preference.get(), 1, &found, &count),
                                   "cublasLtMatmulAlgoGetHeuristic"));
