@@ -1,13 +1,8 @@
 // Attention over the latent cache: a work group per token, kRows heads, part of the keys and block of
 // columns. FLOPs 2 (2 C + R) a (head, key); a cache row is read twice by each group of heads, the second time
 // and by the other groups from a cache. Bound by shared memory (the scores) and by decoding the rows.
-//
-// The including shader defines which slots a token attends to:
-//   uint key_count(uint token);         entries
-//   int key_slot(uint token, uint i);   the slot of one, -1 for none
-#include "shaders/common/caches.glsl"
+#include "shaders/common/latent_attention_arguments.glsl"
 #include "shaders/common/softmax.glsl"
-#include "shaders/common/vectors.glsl"
 #include "shaders/common/attention.glsl"
 
 layout(constant_id = 2) const uint kQType = 0;
@@ -15,24 +10,6 @@ layout(constant_id = 3) const uint kQRopeType = 0;
 layout(constant_id = 4) const uint kCacheType = 0;  // kE4M3: packed
 layout(constant_id = 5) const uint kAligned = 0;    // rows can be read in words
 layout(constant_id = 6) const uint kOutType = 0;
-
-// LatentAttention of backends/vulkan/latent_attention.h.
-layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Arguments {
-  Vectors3 q_latent, q_rope, result;
-  KvCache cache;
-  PageTable table;                     // dense
-  uint64_t sequence, ke;               // dense
-  uint64_t slots, slots_stride;        // sparse
-  uint64_t lengths, sink;              // sparse; 0: absent
-  uint64_t lse, max_logits;            // max_logits 0: not asked for
-  uint64_t part_values, part_states;   // [tokens, heads, parts, c] and [tokens, heads, parts, 2]
-  uint tokens, heads, entries, parts;  // entries: of slots
-  float scale;
-};
-layout(push_constant) uniform Push { Arguments arguments; };
-
-uint key_count(uint token);
-int key_slot(uint token, uint i);
 
 shared uint64_t row_at[kKeys];  // where the cache row of a key of the block begins; 0: absent
 uint my_token, my_head;         // the group's token and its first head

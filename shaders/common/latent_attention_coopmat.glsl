@@ -16,10 +16,6 @@
 // the compiler had not unrolled cost 29 ms where rows are loaded, and 32 ms by keeping the sums in memory.
 //
 // 16-bit floats in here stand for bf16: the pipeline changes their type (backends/vulkan/spirv_bf16.h).
-//
-// The including shader defines which slots a token attends to:
-//   uint key_count(uint token);         entries
-//   int key_slot(uint token, uint i);   the slot of one, -1 for none
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
@@ -27,9 +23,8 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-#include "shaders/common/caches.glsl"
+#include "shaders/common/latent_attention_arguments.glsl"
 #include "shaders/common/softmax.glsl"
-#include "shaders/common/vectors.glsl"
 
 layout(constant_id = 0) const uint kPacked = 0;
 layout(constant_id = 1) const uint kC = 512;        // a multiple of 8, of 16 if packed
@@ -55,24 +50,6 @@ const uint kScoreLine = 9;            // of 32 f32 scores, or as many bf16 weigh
 const uint kScores = kHeads * kScoreLine;
 const uint kStaged = 80;  // of a tile of sums: lines of 20 floats
 const uint kRoom = kKeys * kLine > kSubgroups * kStaged ? kKeys * kLine : kSubgroups * kStaged;
-
-// LatentAttention of backends/vulkan/latent_attention.h.
-layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Arguments {
-  Vectors3 q_latent, q_rope, result;
-  KvCache cache;
-  PageTable table;                     // dense
-  uint64_t sequence, ke;               // dense
-  uint64_t slots, slots_stride;        // sparse
-  uint64_t lengths, sink;              // sparse; 0: absent
-  uint64_t lse, max_logits;            // max_logits 0: not asked for
-  uint64_t part_values, part_states;   // [tokens, heads, parts, c] and [tokens, heads, parts, 2]
-  uint tokens, heads, entries, parts;  // entries: of slots
-  float scale;
-};
-layout(push_constant) uniform Push { Arguments arguments; };
-
-uint key_count(uint token);
-int key_slot(uint token, uint i);
 
 shared uvec4 rows[kRoom];
 shared uvec4 scores[2u * kScores];  // of the quarters 0 and 2, of 1 and 3; then the weights' two halves

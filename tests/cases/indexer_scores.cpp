@@ -98,7 +98,7 @@ void add_ragged(CaseList& list) {
   list.push_back(ragged({50, 8, 16, 900, DType::kF32, DType::kF32}));
   Case codes = ragged({6, 16, 32, 768, DType::kF16, DType::kE4M3});
   codes.name = "ragged_every_e4m3_code";
-  codes.operands[kKeys].fill = fill_e4m3_codes(false);
+  codes.operands[kKeys].fill = fill_e4m3_codes();
   list.push_back(codes);
   Case bare = ragged({6, 4, 8, 60, DType::kF32, DType::kE4M3});
   bare.name = "ragged_no_ks_no_scales";

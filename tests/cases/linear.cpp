@@ -53,17 +53,8 @@ void add_few_tokens(CaseList& list) {
       simple({17, 17032, 256}, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kBF16}));
 }
 
-// Normal values, every 97th NaN.
-Fill fill_some_nan() {
-  return [](HostView& view, Rng& rng) {
-    for (std::int64_t i = 0; i < view.size(); ++i) {
-      view.set(i, i % 97 == 96 ? std::numeric_limits<double>::quiet_NaN() : 4.0 * rng.normal());
-    }
-  };
-}
-
 // bf16 times e4m3 pieces that begin inside scale blocks, whose rows lie apart and end within any tile; few
-// tokens and many. And codes that are NaN.
+// tokens and many.
 void add_cut_pieces(CaseList& list) {
   for (std::int64_t tokens : {2, 9, 40}) {
     for (std::int64_t first_col : {0, 60}) {
@@ -76,26 +67,17 @@ void add_cut_pieces(CaseList& list) {
         list.push_back(std::move(c));
       }
     }
-    Case nan = simple({tokens, 40, 90}, DType::kBF16, DType::kE4M3, {ActQuant::kNone, DType::kF32});
-    nan.name = fmt::format("nan_weights_t{}", tokens);
-    nan.operands[1].fill = fill_some_nan();
-    list.push_back(nan);
-    nan.name = fmt::format("nan_weights_f32_t{}", tokens);
-    nan.operands[0].desc.dtype = DType::kF32;
-    list.push_back(std::move(nan));
   }
 }
 
-// Every e4m3 code as a weight, through rows for few and for many tokens.
+// Every finite e4m3 code as a weight, through rows for few and for many tokens.
 void add_codes(CaseList& list) {
-  for (bool with_nan : {false, true}) {
-    for (std::int64_t tokens : {3, 20}) {
-      for (ActQuant quant : {ActQuant::kNone, ActQuant::kE4M3Group128Pow2}) {
-        Case c = simple({tokens, 256, 256}, DType::kBF16, DType::kE4M3, {quant, DType::kF32});
-        c.name = fmt::format("codes_t{}_q{}{}", tokens, static_cast<int>(quant), with_nan ? "_nan" : "");
-        c.operands[1].fill = fill_e4m3_codes(with_nan);
-        list.push_back(std::move(c));
-      }
+  for (std::int64_t tokens : {3, 20}) {
+    for (ActQuant quant : {ActQuant::kNone, ActQuant::kE4M3Group128Pow2}) {
+      Case c = simple({tokens, 256, 256}, DType::kBF16, DType::kE4M3, {quant, DType::kF32});
+      c.name = fmt::format("codes_t{}_q{}", tokens, static_cast<int>(quant));
+      c.operands[1].fill = fill_e4m3_codes();
+      list.push_back(std::move(c));
     }
   }
 }

@@ -16,8 +16,8 @@ TensorDesc padded(DType dtype, std::initializer_list<std::int64_t> shape, std::i
 // Fills the gaps that strides leave with NaN (-1 in integers), so that a row which reads them is caught.
 Fill poison_gaps(Fill fill);
 
-// Elements of e4m3: those of row r have code r % 256, or 0 where that is NaN and `with_nan` is not set.
-Fill fill_e4m3_codes(bool with_nan);
+// Elements of e4m3: those of row r have code r % 256, or 0 where that is NaN.
+Fill fill_e4m3_codes();
 
 // `fill`, then single elements by flat index.
 Fill plant(Fill fill, std::vector<std::pair<std::int64_t, double>> values);

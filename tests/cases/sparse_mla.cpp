@@ -183,6 +183,7 @@ void add_model_shapes(CaseList& list) {
     add("model_h66_k63", {1, 66, 512, 64, 63, 90}, o);
     add("model_h16_k600", {8, 16, 512, 64, 600, 300}, all);
     add("model_h128_k384", {1, 128, 512, 64, 384, 114}, sink);
+    add("model_h8_k1400", {2, 8, 512, 64, 1400, 1800}, o);
     add("model_t70_k260", {70, 2, 512, 64, 260, 590}, all);
     const Shape few{2, 20, 512, 64, 300, 32}, none{6, 17, 512, 64, 70, 16};
     add("model_short_context", few, o, fill_short_context(few));

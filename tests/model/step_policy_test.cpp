@@ -43,15 +43,18 @@ TEST_F(StepPolicy, AFamilyIsAskedForByPhase) {
   const std::unique_ptr<Runner> runner = open(flags);
   const std::vector<StepShape> extend = {{20, 320}}, decode = {{1, 300}, {1, 40}},
                                mixed = {{1, 300}, {20, 20}};
+  const std::unique_ptr<Runner> plain = open({});
+  const std::string first = row_of(*plain, "sparse_mla", decode);  // of the table; which, the CPU decides
+  EXPECT_NE(first, "cpu.sparse_mla.portable");
   EXPECT_EQ(row_of(*runner, "sparse_mla", extend), "cpu.sparse_mla.portable");
   EXPECT_EQ(row_of(*runner, "sparse_mla", mixed), "cpu.sparse_mla.portable");  // a mixed batch is an extend
-  EXPECT_EQ(row_of(*runner, "sparse_mla", decode), "cpu.sparse_mla.openblas");
+  EXPECT_EQ(row_of(*runner, "sparse_mla", decode), first);
   // A family that no row here carries: the table as it is.
   flags.prefill_backend = "flashmla_kv";
   const std::unique_ptr<Runner> other = open(flags);
   EXPECT_EQ(other->key_for_shapes(extend).attention, "flashmla_kv");
-  EXPECT_EQ(row_of(*other, "sparse_mla", extend), "cpu.sparse_mla.openblas");
-  EXPECT_EQ(row_of(*other, "sparse_mla", decode), "cpu.sparse_mla.openblas");
+  EXPECT_EQ(row_of(*other, "sparse_mla", extend), row_of(*plain, "sparse_mla", extend));
+  EXPECT_EQ(row_of(*other, "sparse_mla", decode), first);
 }
 
 TEST_F(StepPolicy, FamiliesOfThePlanOptionsWin) {

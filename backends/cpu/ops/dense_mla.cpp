@@ -37,7 +37,8 @@ LatentOperands operands_of(const OpCall& call) {
           .out = &call[kOut],
           .lse = &call[kLse],
           .layout = layout_of(call),
-          .scale = call.as<DenseMlaParams>().scale};
+          .scale = call.as<DenseMlaParams>().scale,
+          .vectors = nullptr};
 }
 
 // All blocks of the run's sequence. Blocks begin at multiples of 64 positions whatever the run, so that a
@@ -65,11 +66,13 @@ void attend_run(const OpCall& call, const TokenRun& run, LatentTile& tile) {
   }
 }
 
-template <const Gemm& gemm>
+// vectors: null where plain code decodes the cache.
+template <const Gemm& gemm, const F32Kernels* vectors = nullptr>
 Status compute(const OpCall& call, const Scratch& scratch) {
   const std::int64_t tokens = call[kQLatent].desc.dim(0), heads = call[kQLatent].desc.dim(1);
   const LatentTiling tiling = latent_tiling(call[kQLatent].desc, kMaxTokens, thread_count());
-  const LatentOperands operands = operands_of(call);
+  LatentOperands operands = operands_of(call);
+  operands.vectors = vectors;
   auto* memory = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
   parallel_for(tiling.tasks(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
     LatentTile tile(operands, tiling, gemm, memory + thread * LatentTile::floats(tiling, operands.layout));
@@ -94,7 +97,29 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kQLatent].desc.dim(1) >= 4 ? accept() : reason::slower("fewer than 4 heads");
 }
 
+#if defined(__x86_64__)
+Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
+  return accept_latent_vectors(layout_of(call));
+}
+#endif
+
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.dense_mla.avx512",
+     .op = "dense_mla",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512},
+     .accepts = accepts_vectors,
+     .workspace = workspace,
+     .launch = launch<&compute<kAvx512Gemm, &kF32Avx512>>},
+    {.name = "cpu.dense_mla.avx2",
+     .op = "dense_mla",
+     .families = "avx2",
+     .needs = {.all_of = kAvx2},
+     .accepts = accepts_vectors,
+     .workspace = workspace,
+     .launch = launch<&compute<kAvx2Gemm, &kF32Avx2>>},
+#endif
     {.name = "cpu.dense_mla.openblas",
      .op = "dense_mla",
      .families = "openblas",

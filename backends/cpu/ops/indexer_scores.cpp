@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "backends/cpu/kernels/indexer/score_call.h"
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -84,7 +85,24 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return prefers_blas_tile(score_call(call).shape());
 }
 
+#if defined(__x86_64__)
+Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return accept_bf16_tile(score_call(call)); }
+
+Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefers_bf16_tile(device); }
+#endif
+
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.indexer_scores.avx512_bf16",
+     .op = "indexer_scores",
+     .families = "avx512",
+     .needs = {.all_of = kBf16ProductNeeds},
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_bf16,
+     .prefers = prefers_bf16_dot,
+     .workspace = workspace<kAvx512Bf16Tile>,
+     .launch = launch<&compute<kAvx512Bf16Tile>>},
+#endif
     {.name = "cpu.indexer_scores.openblas",
      .op = "indexer_scores",
      .families = "openblas",

@@ -30,7 +30,7 @@ struct Sizes {
         nope(call[kQNope].desc.dim(2)),
         rope(call[kQRope].desc.dim(2)),
         value(call[kV].desc.dim(2)) {}
-  TileShape tile() const { return {kQueries, nope + rope, value, kKeys}; }
+  AttentionShape tile() const { return {kQueries, nope + rope, value, kKeys}; }
   std::int64_t thread_floats() const { return AttentionTile::floats(tile()) + kKeys * (nope + rope + value); }
 };
 
@@ -146,7 +146,30 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kQNope].desc.dim(0) >= 8 ? accept() : reason::slower("fewer than 8 tokens");
 }
 
+#if defined(__x86_64__)
+Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
+  const std::int64_t value = call[kV].desc.dim(2);
+  return value % 16 == 0 ? accept() : reason::size("dv", value, "a multiple of 16");
+}
+#endif
+
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.mha_prefill.avx512",
+     .op = "mha_prefill",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512},
+     .accepts = accepts_vectors,
+     .workspace = workspace,
+     .launch = launch<&compute<kAvx512Gemm>>},
+    {.name = "cpu.mha_prefill.avx2",
+     .op = "mha_prefill",
+     .families = "avx2",
+     .needs = {.all_of = kAvx2},
+     .accepts = accepts_vectors,
+     .workspace = workspace,
+     .launch = launch<&compute<kAvx2Gemm>>},
+#endif
     {.name = "cpu.mha_prefill.openblas",
      .op = "mha_prefill",
      .families = "openblas",

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "backends/cpu/kernels/product/product_rows.h"
+#include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
@@ -36,7 +38,8 @@ LatentOperands operands_of(const OpCall& call) {
           .lse = &call[kLse],
           .max_logits = optional(kMaxLogits),
           .layout = layout_of(call),
-          .scale = call.as<SparseMlaParams>().scale};
+          .scale = call.as<SparseMlaParams>().scale,
+          .vectors = nullptr};
 }
 
 // Gathers the token's valid slots block by block, so that its result depends on nothing but its own list.
@@ -57,10 +60,12 @@ void attend_token(const OpCall& call, std::int64_t t, LatentTile& tile) {
   if (n > 0) attend();
 }
 
-template <const Gemm& gemm>
+// vectors: null where plain code decodes the cache.
+template <const Gemm& gemm, const F32Kernels* vectors = nullptr>
 Status compute(const OpCall& call, const Scratch& scratch) {
   const LatentTiling tiling = latent_tiling(call[kQLatent].desc, 1, thread_count());
-  const LatentOperands operands = operands_of(call);
+  LatentOperands operands = operands_of(call);
+  operands.vectors = vectors;
   const std::int64_t heads = call[kQLatent].desc.dim(1);
   auto* memory = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
   parallel_for(tiling.tasks(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
@@ -75,6 +80,25 @@ Status compute(const OpCall& call, const Scratch& scratch) {
   return {};
 }
 
+#if defined(__x86_64__)
+Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
+  return mla::accept_bf16_attention(call, layout_of(call));
+}
+
+std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
+  return mla::bf16_attention_workspace(call, layout_of(call), device.units);
+}
+
+Status compute_bf16(const OpCall& call, const Scratch& scratch) {
+  mla::bf16_attention(call, operands_of(call), scratch.workspace->host() + scratch.workspace_offset);
+  return {};
+}
+
+Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
+  return accept_latent_vectors(layout_of(call));
+}
+#endif
+
 // One Zen 5 core, f32 cache, k 128, C 512, R 64, per token: 1 head 37 us against 15 of the portable row, 4
 // heads 38 against 36, 8 heads 53 against 68, 16 heads 76 against 139.
 Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
@@ -82,6 +106,29 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
 }
 
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.sparse_mla.avx512_bf16",
+     .op = "sparse_mla",
+     .families = "avx512",
+     .needs = {.all_of = kBf16ProductNeeds},
+     .accepts = accepts_bf16,
+     .workspace = workspace_bf16,
+     .launch = launch<&compute_bf16>},
+    {.name = "cpu.sparse_mla.avx512",
+     .op = "sparse_mla",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512},
+     .accepts = accepts_vectors,
+     .workspace = workspace,
+     .launch = launch<&compute<kAvx512Gemm, &kF32Avx512>>},
+    {.name = "cpu.sparse_mla.avx2",
+     .op = "sparse_mla",
+     .families = "avx2",
+     .needs = {.all_of = kAvx2},
+     .accepts = accepts_vectors,
+     .workspace = workspace,
+     .launch = launch<&compute<kAvx2Gemm, &kF32Avx2>>},
+#endif
     {.name = "cpu.sparse_mla.openblas",
      .op = "sparse_mla",
      .families = "openblas",

@@ -1,4 +1,5 @@
-// CPU row of topk_select: radix selection on the 32-bit sortable key, one row per task.
+// CPU rows of topk_select, one row per task. avx512 and avx2 guess a threshold from a sample
+// (kernels/topk_select/vector_select.h); portable is a radix selection on the 32-bit sortable key:
 //
 // Three histograms (11, 11 and 10 bits, high bits first) narrow the key of rank k down to all its bits; a
 // last scan in ascending order takes every better key, and of the equal ones the first that still fit, which
@@ -10,6 +11,7 @@
 #include <algorithm>
 
 #include "backends/cpu/kernels/indexer/page_slot.h"
+#include "backends/cpu/kernels/topk_select/vector.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 #include "core/numeric/sortable_key.h"
@@ -67,10 +69,23 @@ Reason accepts(const DeviceInfo&, const OpCall& call) {
   return width <= indexer::kMaxSlot ? accept() : reason::size("S", width, "up to 2^31 - 1");
 }
 
-Status compute(const OpCall& call, const Scratch&) {
+// Memory of a thread: candidates and sample. More candidates than three deviations beyond a mean of 1.4 k,
+// which is where sampled thresholds of 64 K scores put them.
+std::int64_t capacity(std::int64_t k) { return 2 * k + 4096; }
+std::int64_t thread_bytes(std::int64_t k) {
+  return 4 * (2 * (capacity(k) + topk::kPadding) + topk::kMaxSamples + topk::kPadding);
+}
+
+std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
+  return device.units * thread_bytes(call.as<TopkSelectParams>().k);
+}
+
+// SelectRow(row, thread): the best k of n > k.
+template <class SelectRow>
+void select_rows(const OpCall& call, const SelectRow& select_row) {
   const Tensor &scores = call[kScores], &ks = call[kKs], &idx = call[kIdx];
   const std::int64_t k = call.as<TopkSelectParams>().k, width = scores.desc.dim(1);
-  parallel_for(scores.desc.dim(0), 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(scores.desc.dim(0), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t t = begin; t < end; ++t) {
       const std::int64_t first =
           ks.present() ? std::clamp<std::int64_t>(indexer::read_i32(ks, t), 0, width) : 0;
@@ -78,7 +93,8 @@ Status compute(const OpCall& call, const Scratch&) {
       const std::int64_t n = std::max<std::int64_t>(0, last - first), count = std::min(n, k);
       auto* out = reinterpret_cast<std::int32_t*>(row_address(idx, t));
       if (n > k) {
-        select(reinterpret_cast<const float*>(row_address(scores, t)) + first, n, k, out);
+        const auto* row = reinterpret_cast<const float*>(row_address(scores, t)) + first;
+        select_row(topk::Row{row, n, k, out, nullptr, 0}, thread);
       } else {
         for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<std::int32_t>(i);
       }
@@ -86,10 +102,46 @@ Status compute(const OpCall& call, const Scratch&) {
       data<std::int32_t>(call[kCount])[t] = static_cast<std::int32_t>(count);
     }
   });
+}
+
+Status compute(const OpCall& call, const Scratch&) {
+  select_rows(call, [](const topk::Row& row, int) { select(row.scores, row.n, row.k, row.idx); });
   return {};
 }
 
+#if defined(__x86_64__)
+template <topk::Select& select_vectors>
+Status compute_vectors(const OpCall& call, const Scratch& scratch) {
+  const std::int64_t k = call.as<TopkSelectParams>().k;
+  std::byte* memory = scratch.workspace->host() + scratch.workspace_offset;
+  select_rows(call, [&](topk::Row row, int thread) {
+    row.memory = reinterpret_cast<std::uint32_t*>(memory + thread * thread_bytes(k));
+    row.capacity = capacity(k);
+    select_vectors(row);
+  });
+  return {};
+}
+#endif
+
 constexpr KernelRow kRows[] = {
+#if defined(__x86_64__)
+    {.name = "cpu.topk_select.avx512",
+     .op = "topk_select",
+     .families = "avx512",
+     .needs = {.all_of = kAvx512},
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .workspace = workspace,
+     .launch = launch<&compute_vectors<topk::select_avx512>>},
+    {.name = "cpu.topk_select.avx2",
+     .op = "topk_select",
+     .families = "avx2",
+     .needs = {.all_of = kAvx2},
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts,
+     .workspace = workspace,
+     .launch = launch<&compute_vectors<topk::select_avx2>>},
+#endif
     {.name = "cpu.topk_select.portable",
      .op = "topk_select",
      .families = "portable",

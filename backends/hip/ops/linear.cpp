@@ -55,9 +55,9 @@ constexpr KernelRow row(const MatrixProductRow& own) {
 }
 
 constexpr KernelRow kRows[] = {
-    row({"hip.linear.mfma_gfx9_fp8w", "mfma", kMfmaGfx9, launch<launch_grouped_gemm_mfma_gfx9>}),
-    row({"hip.linear.wmma_gfx11_fp8w", "wmma", kWmmaGfx11, launch<launch_grouped_gemm_wmma_gfx11>}),
-    row({"hip.linear.wmma_gfx12_fp8w", "wmma", kWmmaGfx12, launch<launch_grouped_gemm_wmma_gfx12>}),
+    row({"hip.linear.mfma_gfx9_fp8w", "mfma aiter", kMfmaGfx9, launch<launch_grouped_gemm_mfma_gfx9>}),
+    row({"hip.linear.wmma_gfx11_fp8w", "wmma triton", kWmmaGfx11, launch<launch_grouped_gemm_wmma_gfx11>}),
+    row({"hip.linear.wmma_gfx12_fp8w", "wmma triton", kWmmaGfx12, launch<launch_grouped_gemm_wmma_gfx12>}),
 };
 
 }  // namespace

@@ -34,9 +34,11 @@ constexpr KernelRow row(const MatrixProductRow& own) {
 }
 
 constexpr KernelRow kRows[] = {
-    row({"hip.moe_experts.mfma_gfx9_fp8w", "mfma", kMfmaGfx9, launch<launch_grouped_gemm_mfma_gfx9>}),
-    row({"hip.moe_experts.wmma_gfx11_fp8w", "wmma", kWmmaGfx11, launch<launch_grouped_gemm_wmma_gfx11>}),
-    row({"hip.moe_experts.wmma_gfx12_fp8w", "wmma", kWmmaGfx12, launch<launch_grouped_gemm_wmma_gfx12>}),
+    row({"hip.moe_experts.mfma_gfx9_fp8w", "mfma triton", kMfmaGfx9, launch<launch_grouped_gemm_mfma_gfx9>}),
+    row({"hip.moe_experts.wmma_gfx11_fp8w", "wmma triton", kWmmaGfx11,
+         launch<launch_grouped_gemm_wmma_gfx11>}),
+    row({"hip.moe_experts.wmma_gfx12_fp8w", "wmma triton", kWmmaGfx12,
+         launch<launch_grouped_gemm_wmma_gfx12>}),
 };
 
 }  // namespace

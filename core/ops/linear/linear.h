@@ -6,7 +6,8 @@
 //
 // Numerics: products and sums in fp32 (a unit that accumulates narrower promotes every 128 of K); one
 // rounding, to y. act_quant rounds each row of x per 128 columns to e4m3 first; x · scale is exact in bf16
-// and f32 when the scale is a power of two. Rows of padding tokens are computed like any other and read by
+// and f32 when the scale is a power of two. An e4m3 weight that is NaN (codes 0x7f and 0xff; checkpoints have
+// none) counts as NaN or as 480. Rows of padding tokens are computed like any other and read by
 // nobody. FLOPs 2 T N K. Source: DeepSeek-V3 inference/kernel.py (fp8_gemm), model.py (Linear).
 #pragma once
 

@@ -37,24 +37,22 @@ float sum_of(const float* x, std::int64_t n) {
   return total;
 }
 
-// The sum of weights with a sink in it, relative to exp(top).
-struct SinkSum {
-  float top, sum, key_weight;
-};
-
-SinkSum add_sink(const SoftmaxState& state, float sink) {
-  const float top = state.max > sink ? state.max : sink;
-  const float keys = state.max == top ? 1.0f : std::exp(state.max - top);
-  return {top, state.sum * keys + (sink == top ? 1.0f : std::exp(sink - top)), keys};
-}
-
 }  // namespace
 
-std::int64_t AttentionTile::floats(const TileShape& shape) {
+SoftmaxEnd finish_softmax(const SoftmaxState& state, const float* sink) {
+  if (state.sum == 0.0f) return {1.0f, kNegInf};
+  if (sink == nullptr) return {1.0f / state.sum, state.max + std::log(state.sum)};
+  const float top = state.max > *sink ? state.max : *sink;
+  const float keys = state.max == top ? 1.0f : std::exp(state.max - top);
+  const float sum = state.sum * keys + (*sink == top ? 1.0f : std::exp(*sink - top));
+  return {keys / sum, top + std::log(sum)};
+}
+
+std::int64_t AttentionTile::floats(const AttentionShape& shape) {
   return shape.rows * (2 + shape.qk_dim + shape.v_dim + shape.keys);
 }
 
-AttentionTile::AttentionTile(const Gemm& gemm, const TileShape& shape, float scale, float* memory)
+AttentionTile::AttentionTile(const Gemm& gemm, const AttentionShape& shape, float scale, float* memory)
     : gemm_(gemm), shape_(shape), scale_(scale), states_(reinterpret_cast<SoftmaxState*>(memory)) {
   static_assert(sizeof(SoftmaxState) == 2 * sizeof(float));
   queries_ = memory + 2 * shape.rows;
@@ -100,26 +98,12 @@ const float* AttentionTile::scale_row(std::int64_t row, float factor) {
   return out;
 }
 
-const float* AttentionTile::finish(std::int64_t row) {
-  const float sum = states_[row].sum;
-  return scale_row(row, sum == 0.0f ? 1.0f : 1.0f / sum);
+const float* AttentionTile::finish(std::int64_t row, const float* sink) {
+  return scale_row(row, finish_softmax(states_[row], sink).factor);
 }
 
-float AttentionTile::lse(std::int64_t row) const {
-  const SoftmaxState& state = states_[row];
-  return state.sum == 0.0f ? kNegInf : state.max + std::log(state.sum);
-}
-
-const float* AttentionTile::finish(std::int64_t row, float sink) {
-  if (states_[row].sum == 0.0f) return scale_row(row, 1.0f);
-  const SinkSum joined = add_sink(states_[row], sink);
-  return scale_row(row, joined.key_weight / joined.sum);
-}
-
-float AttentionTile::lse(std::int64_t row, float sink) const {
-  if (states_[row].sum == 0.0f) return kNegInf;
-  const SinkSum joined = add_sink(states_[row], sink);
-  return joined.top + std::log(joined.sum);
+float AttentionTile::lse(std::int64_t row, const float* sink) const {
+  return finish_softmax(states_[row], sink).lse;
 }
 
 }  // namespace tamis::cpu

@@ -12,7 +12,14 @@
 
 namespace tamis::cpu {
 
-struct TileShape {
+// What a row's sums come to: outputs times `factor`, and lse. exp(*sink) joins the sum unless sink is null; a
+// row without keys keeps 0 and -inf.
+struct SoftmaxEnd {
+  float factor, lse;
+};
+SoftmaxEnd finish_softmax(const numeric::SoftmaxState& state, const float* sink);
+
+struct AttentionShape {
   std::int64_t rows;  // query rows at most
   std::int64_t qk_dim;
   std::int64_t v_dim;
@@ -30,8 +37,8 @@ struct KeyBlock {
 class AttentionTile {
  public:
   // Working memory of a tile; `memory` of the constructor must hold it.
-  static std::int64_t floats(const TileShape& shape);
-  AttentionTile(const Gemm& gemm, const TileShape& shape, float scale, float* memory);
+  static std::int64_t floats(const AttentionShape& shape);
+  AttentionTile(const Gemm& gemm, const AttentionShape& shape, float scale, float* memory);
 
   // Starts over with `rows` query rows; the caller then fills query(0) … query(rows - 1).
   void begin(std::int64_t rows);
@@ -45,13 +52,10 @@ class AttentionTile {
     accumulate(block);
   }
 
-  // Divides row's output by its sum of weights, in place: 0 for a row that saw no key.
-  const float* finish(std::int64_t row);
-  // Same with exp(sink) in the denominator; a row without keys stays 0.
-  const float* finish(std::int64_t row, float sink);
-  // Natural logarithm of the sum of exp(score); -inf for a row that saw no key.
-  float lse(std::int64_t row) const;
-  float lse(std::int64_t row, float sink) const;
+  // Divides row's output by its sum of weights, in place: 0 for a row that saw no key. A sink joins the sum.
+  const float* finish(std::int64_t row, const float* sink = nullptr);
+  // Natural logarithm of that sum of exp(score); -inf for a row that saw no key.
+  float lse(std::int64_t row, const float* sink = nullptr) const;
   float max_score(std::int64_t row) const { return states_[row].max; }
 
  private:
@@ -61,7 +65,7 @@ class AttentionTile {
   const float* scale_row(std::int64_t row, float factor);
 
   const Gemm& gemm_;
-  TileShape shape_;
+  AttentionShape shape_;
   float scale_;
   std::int64_t rows_ = 0;
   numeric::SoftmaxState* states_;  // [rows]

@@ -17,5 +17,8 @@ struct Gemm {
 extern const Gemm kPortableGemm;
 // OpenBLAS's sgemm: single-threaded inside a parallel region.
 extern const Gemm kBlasGemm;
+// f32 vectors. Columns of nn_add and rows of b and c there are multiples of 16.
+extern const Gemm kAvx512Gemm;
+extern const Gemm kAvx2Gemm;
 
 }  // namespace tamis::cpu

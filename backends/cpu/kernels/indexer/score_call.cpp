@@ -100,6 +100,8 @@ void load_tile(const ScoreCall& call, const TileKernel& kernel, const Visible& k
   tile.first = first;
   tile.count = std::min(kTileKeys, keys.keys - first);
   tile.any_absent = false;
+  KeyCodes codes{};
+  codes.fp8 = dtype == DType::kE4M3;
   for (std::int64_t j = 0; j < kTileKeys; ++j) {
     Key key;
     if (j < tile.count) {
@@ -107,11 +109,15 @@ void load_tile(const ScoreCall& call, const TileKernel& kernel, const Visible& k
     }
     tile.absent[j] = key.address == nullptr;
     parts.key_scales[j] = key.scale;
-    if (key.address != nullptr) {
-      load_floats(dtype, key.address, shape.dim, parts.key);
+    codes.at[j] = key.address;
+    tile.any_absent = tile.any_absent || (key.address == nullptr && j < tile.count);
+  }
+  if (kernel.load != nullptr) return kernel.load(codes, shape, parts.tile);
+  for (std::int64_t j = 0; j < kTileKeys; ++j) {
+    if (codes.at[j] != nullptr) {
+      load_floats(dtype, codes.at[j], shape.dim, parts.key);
     } else {
       std::fill_n(parts.key, shape.dim, 0.0f);
-      tile.any_absent = tile.any_absent || j < tile.count;
     }
     kernel.place(parts.key, shape, j, parts.tile);
   }
@@ -153,6 +159,17 @@ void score_tile(const ScoreCall& call, const TileKernel& kernel, const Run& run,
 }
 
 }  // namespace
+
+Reason accept_bf16_tile(const ScoreCall& call) {
+  const DType q = call.q.desc.dtype;
+  const DType keys =
+      call.paged && call.format == IndexFormat::kFp8Paged ? DType::kE4M3 : call.keys.desc.dtype;
+  if (q != DType::kBF16 && q != DType::kE4M3) return reason::dtype("q", dtype_name(q), "bf16, e4m3");
+  if (keys != DType::kBF16 && keys != DType::kE4M3)
+    return reason::dtype("keys", dtype_name(keys), "bf16, e4m3");
+  if (call.shape().dim % 32 != 0) return reason::size("Di", call.shape().dim, "a multiple of 32");
+  return accept();
+}
 
 Visible visible(const ScoreCall& call, std::int64_t token) {
   Visible keys;
@@ -203,8 +220,9 @@ void score_item(const ScoreCall& call, const TileKernel& kernel, const Grid& gri
     run = next_run(call, run.end, end);
     if (run.keys.keys < sink.min_keys) continue;
     for (std::int64_t t = run.begin; t < run.end; ++t) {
-      load_query(call, t, parts.queries + (t - begin) * heads * shape.dim,
-                 parts.weights + (t - begin) * heads);
+      float* q = parts.queries + (t - begin) * heads * shape.dim;
+      load_query(call, t, q, parts.weights + (t - begin) * heads);
+      if (kernel.prepare != nullptr) kernel.prepare(q, heads * shape.dim);
     }
     const std::int64_t tiles = (run.keys.keys + kTileKeys - 1) / kTileKeys;
     const std::int64_t last = tiles * (split + 1) / grid.splits;

@@ -27,6 +27,9 @@ struct ScoreCall {
   TileShape shape() const { return {q.desc.dim(1), q.desc.dim(2)}; }
 };
 
+// Whether bf16 holds queries and keys exactly, for kAvx512Bf16Tile.
+Reason accept_bf16_tile(const ScoreCall& call);
+
 // Where a token's keys are. Positions count from the start of its sequence; tokens with equal sequence and
 // origin share their keys.
 struct Visible {

@@ -8,8 +8,10 @@
 // cut to the visible keys.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "core/backend/device_info.h"
 #include "core/base/reason.h"
 
 namespace tamis::cpu::indexer {
@@ -33,9 +35,21 @@ struct Query {
   const float* weights;
 };
 
+// The stored keys of a tile, e4m3 or bf16 codes; null: a column of zeros.
+struct KeyCodes {
+  const std::byte* at[kTileKeys];
+  bool fp8;
+};
+
+// Has either place or load.
 struct TileKernel {
   // Puts the widened key of a column where score() wants it, in tile[kTileKeys * dim].
-  void (*place)(const float* key, const TileShape& shape, std::int64_t column, float* tile);
+  void (*place)(const float* key, const TileShape& shape, std::int64_t column, float* tile) = nullptr;
+  // Widens all keys of a tile.
+  void (*load)(const KeyCodes& keys, const TileShape& shape, float* tile) = nullptr;
+  // Puts the n elements of a query, f32, in place where score() wants them; null: as they are. n is a
+  // multiple of 32.
+  void (*prepare)(float* q, std::int64_t n) = nullptr;
   // out[j] = Σ_h w'[h] · relu(q[h] · key[j]) for all kTileKeys columns, heads summed in order.
   void (*score)(const Query& query, const TileShape& shape, const float* tile, float* scratch, float* out);
   std::int64_t (*scratch_floats)(const TileShape& shape);
@@ -43,6 +57,13 @@ struct TileKernel {
 
 extern const TileKernel kPortableTile;
 extern const TileKernel kBlasTile;
+extern const TileKernel kAvx512Bf16Tile;  // e4m3 or bf16 keys and queries; dim a multiple of 32
+
+// By the device alone, so that it never changes between steps.
+inline Reason prefers_bf16_tile(const DeviceInfo& device) {
+  return device.has(kFastBf16Dot) ? accept()
+                                  : reason::slower("vdpbf16ps begins every other cycle on this CPU");
+}
 
 // sgemm beats the portable loops from 256 query elements on (measured: 8 x 32 by a quarter, 64 x 128 four
 // times, 4 x 32 not). The choice looks at the model's sizes alone, so it never changes between steps.

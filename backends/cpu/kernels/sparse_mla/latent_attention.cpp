@@ -1,6 +1,7 @@
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace tamis::cpu {
 namespace {
@@ -10,11 +11,44 @@ constexpr std::int64_t kMinHeads = 4;    // per tile when heads are split to occ
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-TileShape tile_shape(const LatentTiling& tiling, const KvLayout& layout) {
+AttentionShape tile_shape(const LatentTiling& tiling, const KvLayout& layout) {
   return {tiling.tokens * tiling.heads, layout.c + layout.r, layout.c, LatentTile::kKeys};
 }
 
+// One stretch of a cache row to f32.
+void widen(const F32Kernels& kernels, const WeightRows& row, float* dst) {
+  kernels.widen(row, {0, row.cols, dst, row.cols});
+}
+
+void load_row(const Tensor& cache, const KvLayout& layout, const std::byte* row, const F32Kernels& kernels,
+              float* dst) {
+  if (layout.format != KvFormat::kPackedFp8) {
+    const DType dtype = cache.desc.dtype;
+    const WeightFormat format = dtype == DType::kF32    ? WeightFormat::kF32
+                                : dtype == DType::kBF16 ? WeightFormat::kBF16
+                                                        : WeightFormat::kF16;
+    return widen(kernels, {row, 0, 1, layout.c + layout.r, nullptr, 0, format}, dst);
+  }
+  // The scales lie where they fall; a copy is aligned.
+  const std::byte* at = row + layout.c;
+  for (std::int64_t c = 0; c < layout.c; c += kScaleGroup, at += 4) {
+    float scale;
+    std::memcpy(&scale, at, 4);
+    const std::int64_t cols = std::min(kScaleGroup, layout.c - c);
+    widen(kernels, {row + c, 0, 1, cols, &scale, 0, WeightFormat::kE4M3}, dst + c);
+  }
+  widen(kernels, {at, 0, 1, layout.r, nullptr, 0, WeightFormat::kBF16}, dst + layout.c);
+}
+
 }  // namespace
+
+#if defined(__x86_64__)
+Reason accept_latent_vectors(const KvLayout& layout) {
+  if (layout.c % 16 != 0) return reason::size("C", layout.c, "a multiple of 16");
+  if (layout.r % 16 != 0) return reason::size("R", layout.r, "a multiple of 16");
+  return accept();
+}
+#endif
 
 // Tokens are the first axis to run in parallel; heads are split only where tokens are too few for the threads
 // (each part then decodes the keys again) or where one token's heads do not fit a tile.
@@ -62,15 +96,21 @@ void LatentTile::begin(std::int64_t first, std::int64_t tokens, std::int64_t hea
   }
 }
 
+void LatentTile::load_key(std::int64_t i, std::int64_t slot) {
+  const Tensor& cache = *operands_.cache;
+  if (operands_.vectors == nullptr) return load_kv_row(cache, operands_.layout, slot, key(i));
+  load_row(cache, operands_.layout, row_address(cache, slot), *operands_.vectors, key(i));
+}
+
 void LatentTile::finish() {
   const Tensor& out = *operands_.out;
   const float* sinks = operands_.sink != nullptr ? data<float>(*operands_.sink) : nullptr;
   for (std::int64_t row = 0; row < tokens_ * heads_; ++row) {
     const std::int64_t t = first_ + row / heads_, h = head_ + row % heads_;
-    const float* result = sinks != nullptr ? tile_.finish(row, sinks[h]) : tile_.finish(row);
+    const float* sink = sinks != nullptr ? sinks + h : nullptr;
+    const float* result = tile_.finish(row, sink);
     store_floats(out.desc.dtype, result, operands_.layout.c, row_address(out, t, h));
-    reinterpret_cast<float*>(row_address(*operands_.lse, t))[h] =
-        sinks != nullptr ? tile_.lse(row, sinks[h]) : tile_.lse(row);
+    reinterpret_cast<float*>(row_address(*operands_.lse, t))[h] = tile_.lse(row, sink);
     if (operands_.max_logits == nullptr) continue;
     reinterpret_cast<float*>(row_address(*operands_.max_logits, t))[h] = tile_.max_score(row);
   }

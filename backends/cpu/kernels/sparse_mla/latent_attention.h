@@ -6,6 +6,8 @@
 #include "backends/cpu/host_tensor.h"
 #include "backends/cpu/kernels/common/attention_tile.h"
 #include "backends/cpu/kernels/common/kv_rows.h"
+#include "backends/cpu/kernels/product/f32.h"
+#include "core/base/reason.h"
 
 namespace tamis::cpu {
 
@@ -20,7 +22,13 @@ struct LatentOperands {
   const Tensor* max_logits;
   KvLayout layout;
   float scale;
+  const F32Kernels* vectors;  // that decode cache rows; null: plain code
 };
+
+#if defined(__x86_64__)
+// What the f32 vector rows of sparse_mla and dense_mla take.
+Reason accept_latent_vectors(const KvLayout& layout);
+#endif
 
 // How a call is cut into tasks of `tokens` x `heads` query rows.
 struct LatentTiling {
@@ -46,9 +54,7 @@ class LatentTile {
   // Tokens [first, first + tokens) x heads [head, head + heads): loads the queries.
   void begin(std::int64_t first, std::int64_t tokens, std::int64_t head, std::int64_t heads);
   // Decodes the cache row of `slot` as key `i` of the current block.
-  void load_key(std::int64_t i, std::int64_t slot) {
-    load_kv_row(*operands_.cache, operands_.layout, slot, key(i));
-  }
+  void load_key(std::int64_t i, std::int64_t slot);
   // Attends to the first `n` loaded keys; visible(token) of them count for the tile's token `token`.
   template <class Visible>
   void attend(std::int64_t n, const Visible& visible) {
