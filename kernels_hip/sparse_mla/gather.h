@@ -22,97 +22,89 @@ struct LatentRows {
   std::int32_t present[kTileKeys];  // of holes 0; their rows are zero
 };
 
-// 16 e4m3 codes times a power of two as bf16: exact. A code at its place in f16 is 2^-8 of its value. With a
-// NaN code all 16 are NaN: a row with one makes all outputs of its token NaN anyway.
-__device__ inline void widen_scaled(const Run<Element::kE4M3>& run, float scale, unsigned* words) {
-  unsigned nans = 0;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) nans |= (run.parts[0][i] & 0x7f7f7f7fu) + 0x01010101u;
-  const float factor = (nans & 0x80808080u) != 0 ? numeric::bits_float(0x7fc00000u) : scale * 256;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const unsigned codes = run.parts[0][i];
-    const unsigned pairs[2] = {(codes << 8 & 0xff00u) | (codes << 16 & 0xff000000u),
-                               (codes >> 8 & 0xff00u) | (codes & 0xff000000u)};
-#pragma unroll
-    for (int j = 0; j < 2; ++j) {
-      const unsigned moved = (pairs[j] & 0x80008000u) | (pairs[j] >> 1 & 0x3f803f80u);
-      const auto halves = operand<Halves<2>>(&moved);
-      const float low = gpu::multiply_add(static_cast<float>(halves[0]), factor, -0.0f);
-      const float high = gpu::multiply_add(static_cast<float>(halves[1]), factor, -0.0f);
-      words[i * 2 + j] = numeric::float_bits(low) >> 16 | (numeric::float_bits(high) & 0xffff0000u);
-    }
-  }
-}
+// What one of the `threads` that read a row has of it: latent dimensions as its element type wants them, and
+// its share of the rope dimensions.
+template <int threads>
+struct FetchedRope {
+  static constexpr int kEach = kRopeBytes / threads;
+  unsigned words[kEach / 4];
 
-// What one of the `threads` that read a row has of it.
+  __device__ __forceinline__ void clear() {
+#pragma unroll
+    for (unsigned& word : words) word = 0;
+  }
+  __device__ __forceinline__ void fetch(const unsigned char* rope, int part) {
+    __builtin_memcpy(words, rope + part * kEach, kEach);
+  }
+  __device__ __forceinline__ void put(unsigned char* row, int part) const {
+    __builtin_memcpy(__builtin_assume_aligned(row + kLatentBytes + part * kEach, kEach), words, kEach);
+  }
+};
+
 template <Element element, int threads>
 struct FetchedRow;
 
 template <int threads>
 struct FetchedRow<Element::kBF16, threads> {
-  static constexpr int kQuads = (kLatentBytes + kRopeBytes) / 16, kEach = (kQuads + threads - 1) / threads;
+  static constexpr int kEach = kLatentBytes / 16 / threads;
   Quad quads[kEach];
+  FetchedRope<threads> rope;
   bool present = false;
 
   __device__ __forceinline__ void fetch(const LatentAttention& args, std::int64_t slot, int part) {
     present = slot >= 0;
+    rope.clear();
 #pragma unroll
     for (int i = 0; i < kEach; ++i) quads[i] = Quad{};
     if (!present) return;
     const auto* row = static_cast<const unsigned char*>(args.cache.data) + slot * args.cache.stride * 2;
 #pragma unroll
-    for (int i = 0; i < kEach; ++i) __builtin_memcpy(&quads[i], row + quad(part, i) * 16, 16);
+    for (int i = 0; i < kEach; ++i) __builtin_memcpy(&quads[i], row + (part + i * threads) * 16, 16);
+    rope.fetch(row + kLatentBytes, part);
   }
   __device__ __forceinline__ void put(unsigned char* row, int part) const {
 #pragma unroll
-    for (int i = 0; i < kEach; ++i) *reinterpret_cast<Quad*>(row + quad(part, i) * 16) = quads[i];
-  }
-  // Behind the last of the row the last again: no branch.
-  __device__ static int quad(int part, int i) {
-    const int quad = part + i * threads;
-    return quad < kQuads ? quad : kQuads - 1;
+    for (int i = 0; i < kEach; ++i) *reinterpret_cast<Quad*>(row + (part + i * threads) * 16) = quads[i];
+    rope.put(row, part);
   }
 };
 
 template <int threads>
 struct FetchedRow<Element::kE4M3, threads> {
-  static constexpr int kRuns = static_cast<int>(kMatrixLatent) / kRun, kEach = kRuns / threads;
+  static constexpr int kEach = static_cast<int>(kMatrixLatent) / kRun / threads;
   static constexpr int kRunsOfScale = static_cast<int>(gpu::kLatentGroup) / kRun;
   static constexpr int kScales = static_cast<int>(kMatrixLatent);  // bytes before the scales
   static constexpr int kRope = kScales + kScales / static_cast<int>(gpu::kLatentGroup) * 4;
-  static constexpr int kRopeQuads = kRopeBytes / 16;  // read more than once where there are more threads
-  static_assert(threads % kRopeQuads == 0 && kRuns % threads == 0);
   Run<Element::kE4M3> runs[kEach];
   float scales[kEach];
-  Quad rope;
+  FetchedRope<threads> rope;
   bool present = false;
 
   __device__ __forceinline__ void fetch(const LatentAttention& args, std::int64_t slot, int part) {
     present = slot >= 0;
-    rope = Quad{};
+    rope.clear();
 #pragma unroll
     for (int i = 0; i < kEach; ++i) runs[i] = {}, scales[i] = 0;
     if (!present) return;
     const auto* row = static_cast<const unsigned char*>(args.cache.data) + slot * args.cache.stride;
-    __builtin_memcpy(&rope, row + kRope + part % kRopeQuads * 16, 16);
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
       const int run = part + i * threads;
       runs[i] = load_run<Element::kE4M3>(row + run * kRun);
       __builtin_memcpy(&scales[i], row + kScales + run / kRunsOfScale * 4, 4);
     }
+    rope.fetch(row + kRope, part);
   }
   __device__ __forceinline__ void put(unsigned char* row, int part) const {
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
       unsigned words[8];
-      widen_scaled(runs[i], scales[i], words);
+      widen_scaled<true>(runs[i], scales[i], words);
       auto* at = reinterpret_cast<Quad*>(row + (part + i * threads) * kRun * 2);
       at[0] = Quad{words[0], words[1], words[2], words[3]};
       at[1] = Quad{words[4], words[5], words[6], words[7]};
     }
-    *reinterpret_cast<Quad*>(row + kLatentBytes + part % kRopeQuads * 16) = rope;
+    rope.put(row, part);
   }
 };
 
@@ -139,8 +131,10 @@ struct Gather {
   }
   // Tile `first`, whose slots are known.
   __device__ __forceinline__ void fetch(int first) {
-    row.fetch(args, slot, thread() % kThreads);
+    const std::int64_t own = slot;
     find(first + kTileKeys);
+    schedule_barrier();  // what finding takes is free again for the row
+    row.fetch(args, own, thread() % kThreads);
   }
   __device__ __forceinline__ void put(LatentRows& tile) const {
     const int key = thread() / kThreads, part = thread() % kThreads;

@@ -41,16 +41,14 @@ struct LatentShape {
   static constexpr int kChunks = kLatentDims / (8 * I::kGroups);  // of 16 bytes a lane
   static constexpr int kRopeWords = kRopeDims / I::kGroups / 2;
   static constexpr int kWords = kChunks * 4 + kRopeWords;
-  // Registers of keys that are read at once for the scores, and columns of a key for the output: what the
-  // registers leave room for.
-  static constexpr int kScoreWords = 8;
+  // Columns of a key that are read at once for the output: what the registers leave room for.
   static constexpr int kColumns = I::kEach == 16 ? 2 : blocks > 1 ? 4 : 8;
   static constexpr int kRounds = kLatentDims / (I::kLines * kColumns);
   static constexpr int kColumnBlocks = kRounds * kColumns;
 };
 
-// Sums of the scores from wave to wave. With several blocks of heads a wave adds up those of one and keeps
-// its own share of it; then the block's weights stand where its sums were.
+// Sums of the scores from wave to wave. With several blocks of heads a wave adds up those of one, whose sums
+// of its own it keeps; then the block's weights stand where the others' sums were.
 template <class I, int blocks>
 struct LatentLocal {
   static constexpr int kShares = blocks == 1 ? kLatentWaves : kLatentWaves - 1;
@@ -59,33 +57,27 @@ struct LatentLocal {
   float factors[blocks][I::kLines];
 };
 
-// As a scalar: the compiler does not know that a wave's lanes agree on it.
-__device__ __forceinline__ int uniform(int value) {
-#if defined(__AMDGCN__)
-  return __builtin_amdgcn_readfirstlane(value);
-#else
-  return value;
-#endif
-}
-
 // Behind this the lane is computed again: else a dozen addresses that follow from it wait in registers, which
 // queries and sums need.
 template <class I>
 __device__ __forceinline__ int lane_here() {
-  return here(gpu::lane_id()) & (I::kLanes - 1);
+  return here(static_cast<int>(threadIdx.x)) & (I::kLanes - 1);
 }
 
-// Registers [first, first + 4) of what a lane has of a row, as an operand: 16 bytes of the wave's latent
-// dimensions, or the last ones, all of its rope dimensions.
-template <class I, int blocks>
+// Registers [first, first + count) of what a lane has of a row, as an operand: its 16-byte pieces of the
+// wave's latent dimensions, behind them its rope dimensions.
+template <class I, int count, int total>
 __device__ __forceinline__ void read_dims(const unsigned char* latent, const unsigned char* rope, int group,
-                                          int first, unsigned (&words)[LatentShape<I, blocks>::kWords]) {
-  constexpr int kLatentWords = LatentShape<I, blocks>::kChunks * 4;
-  constexpr int kRopeWords = LatentShape<I, blocks>::kRopeWords, kAtOnce = kRopeWords < 4 ? kRopeWords : 4;
+                                          int first, unsigned* words) {
+  constexpr int kRopeWords = kRopeDims / I::kGroups / 2, kLatentWords = total - kRopeWords;
   if (first < kLatentWords) {
-    __builtin_memcpy(words + first, latent + (first / 4 * I::kGroups + group) * 16, 16);
+#pragma unroll
+    for (int i = 0; i < count; i += 4) {
+      __builtin_memcpy(words + i, latent + ((first + i) / 4 * I::kGroups + group) * 16, 16);
+    }
   } else {
-    __builtin_memcpy(words + first, rope + (group * kRopeWords + first - kLatentWords) * 4, kAtOnce * 4);
+    constexpr int kRest = kRopeWords < count ? kRopeWords : count;
+    __builtin_memcpy(words, rope + (group * kRopeWords + first - kLatentWords) * 4, kRest * 4);
   }
 }
 
@@ -98,13 +90,15 @@ struct KeyWeights {
   float factor;
 };
 
+struct Larger {  // of a number and NaN the number
+  __device__ static float combine(float a, float b) { return fmaxf(a, b); }
+};
+
 // Over the lanes that have keys of the same head.
 template <class I, class Op>
 __device__ __forceinline__ float head_reduce(float value) {
 #pragma unroll
-  for (int mask = I::kLines; mask < I::kLanes; mask *= 2) {
-    value = Op::combine(value, gpu::shuffle_xor(value, mask));
-  }
+  for (int mask = I::kLines; mask < I::kLanes; mask *= 2) value = Op::combine(value, exchange(value, mask));
   return value;
 }
 
@@ -115,47 +109,54 @@ __device__ __forceinline__ void deal(unsigned pair, int i, unsigned (&words)[I::
     words[i] = pair;
   } else {  // gfx11: even keys in the lower lanes, odd ones in the upper
     const int lane = gpu::lane_id();
-    const unsigned other = gpu::shuffle_xor(pair, I::kLines);
+    const unsigned other = exchange(pair, I::kLines);
     const unsigned even = lane < I::kLines ? pair : other, odd = lane < I::kLines ? other : pair;
-    words[i * 2] = (even & 0xffffu) | odd << 16;
-    words[i * 2 + 1] = even >> 16 | (odd & 0xffff0000u);
+    words[i * 2] = low_halves(even, odd);
+    words[i * 2 + 1] = high_halves(even, odd);
   }
 }
 
-// Takes a lane's scores into the state of its head.
+// e^(value - top). 2^-24 of the exponent is lost to the factor: of weights above 2^-30 less than 2^-18.
+__device__ __forceinline__ float weight_of(float value, float top) {
+  return power_of_2((value - top) * 1.44269504f);
+}
+
+// Takes a lane's scores into the state of its head. Weights of NaN scores are rounded to anything: the sum,
+// by which the outputs are divided, is NaN then.
 template <class I, int terms>
 __device__ __forceinline__ KeyWeights<I, terms> weigh(const typename I::Sums& scores, float scale,
                                                       const LatentRows& tile, numeric::SoftmaxState& state) {
   const int lane = lane_here<I>();
   float values[I::kSums], top = gpu::kNoScore;
-  bool sees[I::kSums];
 #pragma unroll
   for (int r = 0; r < I::kSums; ++r) {
-    sees[r] = tile.present[I::sum_row(lane, r)] != 0;
-    values[r] = scores[r] * scale;
-    top = gpu::Max::combine(sees[r] && values[r] == values[r] ? values[r] : gpu::kNoScore, top);
+    values[r] = tile.present[I::sum_row(lane, r)] != 0 ? scores[r] * scale : gpu::kNoScore;
+    top = Larger::combine(values[r], top);
   }
-  top = gpu::Max::combine(head_reduce<I, gpu::Max>(top), state.max);
+  top = Larger::combine(head_reduce<I, Larger>(top), state.max);
   const float reference = top == gpu::kNoScore ? 0.0f : top;
   KeyWeights<I, terms> result;
   float sum = 0;
 #pragma unroll
   for (int r = 0; r < I::kSums; ++r) {
-    values[r] = sees[r] ? expf(values[r] - reference) : 0.0f;
+    values[r] = weight_of(values[r], reference);
     sum += values[r];
   }
-  result.factor = gpu::rescale_factor(state.max, top);
+  result.factor = weight_of(state.max, reference);
   state.sum = state.sum * result.factor + head_reduce<I, gpu::Sum>(sum);
   state.max = top;
 #pragma unroll
   for (int term = 0; term < terms; ++term) {
 #pragma unroll
-    for (int i = 0; i < I::kSums / 2; ++i) {
-      const unsigned low = numeric::float_to_bf16(values[i * 2]);
-      const unsigned high = numeric::float_to_bf16(values[i * 2 + 1]);
-      values[i * 2] -= numeric::bits_float(low << 16);
-      values[i * 2 + 1] -= numeric::bits_float(high << 16);
-      deal<I>(low | high << 16, i, result.words[term]);
+    for (int i = 0; i < I::kSums; i += 2) {
+      unsigned rounded[2];
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        const unsigned bits = numeric::float_bits(values[i + j]);
+        rounded[j] = bits + 0x7fffu + (bits >> 16 & 1u);
+        values[i + j] -= numeric::bits_float(rounded[j] & 0xffff0000u);
+      }
+      deal<I>(high_halves(rounded[0], rounded[1]), i / 2, result.words[term]);
     }
   }
   return result;
@@ -178,8 +179,7 @@ struct LatentBlock {
   int wave;
   unsigned q[blocks][S::kWords];
   Sums out[blocks][S::kColumnBlocks];
-  // Of the lane's head: of each block of heads, or of that which the wave adds up.
-  numeric::SoftmaxState state;
+  numeric::SoftmaxState state;  // of the lane's head of the first of the wave's blocks
 
   __device__ __forceinline__ LatentBlock(const LatentAttention& arguments, LatentLocal<I, blocks>& memory,
                                          std::int64_t t, std::int64_t first_head)
@@ -189,7 +189,7 @@ struct LatentBlock {
       const int lane = lane_here<I>();
 #pragma unroll
       for (int i = 0; i < S::kWords; ++i) q[b][i] = 0;
-      const std::int64_t own = head + b * I::kLines + I::line(lane);
+      const std::int64_t own = head + block_of(b) * I::kLines + I::line(lane);
       if (own < args.heads) {
         const gpu::Vectors &latent = args.q_latent, &rope = args.q_rope;
         const auto* latent_row = static_cast<const unsigned char*>(latent.data) +
@@ -198,7 +198,7 @@ struct LatentBlock {
                                (t * rope.stride + own * rope.head_stride + wave * kRopeDims) * 2;
 #pragma unroll
         for (int i = 0; i < S::kWords; i += 4) {
-          read_dims<I, blocks>(latent_row, rope_row, I::group(lane), i, q[b]);
+          read_dims<I, 4, S::kWords>(latent_row, rope_row, I::group(lane), i, q[b] + i);
         }
       }
       schedule_barrier();
@@ -210,24 +210,33 @@ struct LatentBlock {
     }
   }
 
-  // The wave's share of the scores.
+  // Which block of heads the wave's b-th is: its first is the one whose scores it adds up.
+  __device__ __forceinline__ int block_of(int b) const { return (b + wave) & (blocks - 1); }
+
+  // The wave's share of the scores. What a product takes is read during the one before.
   __device__ __forceinline__ void score(Sums (&sums)[blocks]) const {
     const int lane = lane_here<I>(), group = I::group(lane);
     const unsigned char* row = local.tile.rows[I::line(lane)];
     const unsigned char *latent = row + wave * kLatentDims * 2,
                         *rope = row + kLatentBytes + wave * kRopeDims * 2;
-    unsigned k[S::kWords];
+    constexpr int kAtOnce = S::kStepWords > 4 ? S::kStepWords : 4;
+    unsigned k[2][kAtOnce];
 #pragma unroll
     for (int b = 0; b < blocks; ++b) sums[b] = Sums{};
+    read_dims<I, kAtOnce, S::kWords>(latent, rope, group, 0, k[0]);
 #pragma unroll
-    for (int first = 0; first < S::kWords; first += S::kScoreWords) {
-      const int words = first + S::kScoreWords < S::kWords ? S::kScoreWords : S::kWords - first;
+    for (int first = 0; first < S::kWords; first += kAtOnce) {
+      const int next = first + kAtOnce;
+      if (next < S::kWords) {
+        read_dims<I, kAtOnce, S::kWords>(latent, rope, group, next, k[next / kAtOnce % 2]);
+      }
+      schedule_barrier();
 #pragma unroll
-      for (int i = first; i < first + words; i += 4) read_dims<I, blocks>(latent, rope, group, i, k);
+      for (int i = first; i < next && i < S::kWords; i += S::kStepWords) {
 #pragma unroll
-      for (int i = first; i < first + words; i += S::kStepWords) {
-#pragma unroll
-        for (int b = 0; b < blocks; ++b) I::multiply(k + i, q[b] + i, sums[b]);
+        for (int b = 0; b < blocks; ++b) {
+          I::multiply(k[first / kAtOnce % 2] + i - first, q[b] + i, sums[b]);
+        }
       }
       schedule_barrier();
     }
@@ -251,20 +260,14 @@ struct LatentBlock {
       for (int w = 1; w < kLatentWaves; ++w) total += local.partial[0][w][lane];
       own = weigh<I, terms>(total, args.scale, local.tile, state);
     } else {
-      Sums total;
 #pragma unroll
-      for (int b = 0; b < blocks; ++b) {
-        settle(sums[b]);
-        if (b == wave) {
-          total = sums[b];
-        } else {
-          local.partial[b][uniform(wave - (wave > b ? 1 : 0))][lane] = sums[b];
-        }
-      }
+      for (int b = 0; b < blocks; ++b) settle(sums[b]);
+#pragma unroll
+      for (int b = 1; b < blocks; ++b) local.partial[block_of(b)][b - 1][lane] = sums[b];
       __syncthreads();
 #pragma unroll
-      for (int i = 0; i < kLatentWaves - 1; ++i) total += local.partial[wave][i][lane];
-      own = weigh<I, terms>(total, args.scale, local.tile, state);
+      for (int i = 0; i < blocks - 1; ++i) sums[0] += local.partial[wave][i][lane];
+      own = weigh<I, terms>(sums[0], args.scale, local.tile, state);
 #pragma unroll
       for (int term = 0; term < terms; ++term) {
         __builtin_memcpy(weights_at(wave, term, lane), own.words[term], sizeof(own.words[term]));
@@ -281,14 +284,15 @@ struct LatentBlock {
     bool rises = false;
 #pragma unroll
     for (int b = 0; b < blocks; ++b) {
-      factors[b] = blocks == 1 ? own.factor : local.factors[b][column];
+      factors[b] = blocks == 1 ? own.factor : local.factors[block_of(b)][column];
       rises = rises || factors[b] != 1.0f;
     }
-    if (!__any(rises)) return;
+    if (__any(rises)) [[unlikely]] {
 #pragma unroll
-    for (int b = 0; b < blocks; ++b) {
+      for (int b = 0; b < blocks; ++b) {
 #pragma unroll
-      for (int i = 0; i < S::kColumnBlocks; ++i) out[b][i] *= factors[b];
+        for (int i = 0; i < S::kColumnBlocks; ++i) out[b][i] *= factors[b];
+      }
     }
   }
 
@@ -298,7 +302,7 @@ struct LatentBlock {
     unsigned weights[blocks][I::kEach / 2];
 #pragma unroll
     for (int b = 0; b < blocks; ++b) {
-      const unsigned* from = blocks == 1 ? own.words[term] : weights_at(b, term, lane);
+      const unsigned* from = blocks == 1 ? own.words[term] : weights_at(block_of(b), term, lane);
       __builtin_memcpy(weights[b], from, sizeof(weights[b]));
     }
 #pragma unroll
@@ -318,7 +322,7 @@ struct LatentBlock {
 #pragma unroll
         for (int i = 0; i < I::kEach / 2; ++i) {
           const unsigned low = rows[i * 2][c / 2], high = rows[i * 2 + 1][c / 2];
-          v[i] = c % 2 == 0 ? (low & 0xffffu) | high << 16 : low >> 16 | (high & 0xffff0000u);
+          v[i] = c % 2 == 0 ? low_halves(low, high) : high_halves(low, high);
         }
 #pragma unroll
         for (int b = 0; b < blocks; ++b) {
@@ -358,10 +362,11 @@ struct LatentBlock {
   // A lane's columns of the output: those of one line of a round lie side by side.
   __device__ __forceinline__ void store(std::int64_t part) {
     const int lane = lane_here<I>();
+    const float own_factor = finish(part);
 #pragma unroll
     for (int b = 0; b < blocks; ++b) {
-      const std::int64_t own = head + b * I::kLines + I::sum_column(lane);
-      const float factor = finish(part, b, own);
+      const std::int64_t own = head + block_of(b) * I::kLines + I::sum_column(lane);
+      const float factor = b == 0 ? own_factor : local.factors[block_of(b)][I::sum_column(lane)];
       if (own >= args.heads) continue;
       const std::int64_t row = token * args.heads + own;
 #pragma unroll
@@ -388,12 +393,13 @@ struct LatentBlock {
     }
   }
 
-  // What the weighted values of a block of heads are multiplied with. The wave that has the heads' states
-  // stores what there is one of per head. Called by all threads.
-  __device__ __forceinline__ float finish(std::int64_t part, int b, std::int64_t own) {
-    const int lane = lane_here<I>(), column = I::sum_column(lane);
+  // What the weighted values of the wave's first block of heads are multiplied with; those of the others are
+  // in local memory then. Stores what there is one of per head.
+  __device__ __forceinline__ float finish(std::int64_t part) {
+    const int lane = lane_here<I>();
+    const std::int64_t own = head + block_of(0) * I::kLines + I::sum_column(lane);
     float factor = 1;
-    if ((blocks == 1 || b == wave) && own < args.heads) {
+    if (own < args.heads) {
       const std::int64_t row = token * args.heads + own;
       const bool writes = lane < I::kLines && (blocks > 1 || wave == 0);
       if (args.parts > 1) {
@@ -408,9 +414,8 @@ struct LatentBlock {
       }
     }
     if constexpr (blocks > 1) {
-      if (b == wave && lane < I::kLines) local.factors[b][lane] = factor;
+      if (lane < I::kLines) local.factors[wave][lane] = factor;
       __syncthreads();
-      factor = local.factors[b][column];
     }
     return factor;
   }
