@@ -83,9 +83,9 @@ __device__ inline float exchange(float value, int mask) {
   return numeric::bits_float(exchange(numeric::float_bits(value), mask));
 }
 
-// 2^x; on a card by its own instruction, which takes what is below 2^-126 for 0.
+// 2^x; where the compiler names it, by the card's own instruction, which takes what is below 2^-126 for 0.
 __device__ inline float power_of_2(float x) {
-#if defined(__AMDGCN__)
+#if defined(__AMDGCN__) && __has_builtin(__builtin_amdgcn_exp2f)
   return __builtin_amdgcn_exp2f(x);
 #else
   return exp2f(x);
