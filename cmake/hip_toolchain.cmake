@@ -7,7 +7,7 @@
 #   TAMIS_HIP_INCLUDE    folder of hip/hip_runtime_api.h
 #   TAMIS_HIP_LIBRARY    libamdhip64.so
 #   TAMIS_HIP_VERSION    "5.2", "6.3"
-set(TAMIS_HIP_ARCHS "gfx90a;gfx942;gfx1100" CACHE STRING "AMD architectures that the HIP kernels are compiled for")
+set(TAMIS_HIP_ARCHS "gfx90a;gfx942;gfx950;gfx1100;gfx1201" CACHE STRING "AMD architectures that the HIP kernels are compiled for")
 
 function(tamis_hip_version root result)
   set(version "")

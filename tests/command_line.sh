@@ -237,6 +237,22 @@ for pair in sm100:cuda gfx942:hip; do
     refuses "${pair%:*}: its backend ${pair#*:} is not here" explain --device "${pair%:*}"
   fi
 done
+# The ops that cost the most run on matrix units on every AMD architecture that is compiled for; products of few rows read
+# packed weights 16 bytes a lane.
+if backend_is_here hip; then
+  hot='{"linear", "indexer_topk", "sparse_mla", "dense_mla", "moe_experts"}'
+  for pair in gfx90a:mfma_gfx9 gfx942:mfma_gfx9 gfx950:mfma_gfx9 gfx1100:wmma_gfx11 gfx1201:wmma_gfx12; do
+    for run in deepseek-v3.2:extend:new=4096,prefix=60000 deepseek-v3.2:decode:new=1,prefix=64000 deepseek-v3:decode:new=1,prefix=64000; do
+      few=$([[ $run == *decode* ]] && echo '{"linear", "moe_experts"}' || echo 'set()')
+      json "not j['decomposed'] and not j['host_rows'] and len($hot & {n['op'] for n in j['nodes']}) >= 3 and
+        not [n['row'] for n in j['nodes'] if n['op'] in $hot - $few and '${pair#*:}' not in n['row']
+             and not (n['op'] == 'linear' and 'e4m3' not in n['shapes'])] and
+        not [n['row'] for n in j['nodes'] if n['op'] in $few and 'e4m3' in n['shapes']
+             and not n['row'].endswith('.packed_decode')]" \
+        "$tamis" explain --json --device "${pair%:*}" --batch "${run#*:}" --random "${run%%:*}" --layers 4
+    done
+  done
+fi
 # The ops that cost the most run on matrix units on every NVIDIA architecture, with what "auto" stands for there. The
 # families that SGLang asks for on Blackwell are rows for it.
 if backend_is_here cuda; then

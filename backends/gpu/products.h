@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "backends/gpu/planes.h"
@@ -146,11 +147,16 @@ struct ProductRows {
   decltype(KernelRow::launch) launch_packed_decode, launch_packed, launch_stored_decode, launch_stored;
 };
 
+// On AMD, the names that the policy asks of linear and moe_experts: the rows on matrix instructions have them
+// for more rows.
+inline constexpr const char* kPackedFamilies =
+    std::string_view(TAMIS_GPU_ROOM) == "hip" ? "packed aiter triton" : "packed";
+
 // Packed FP8 weights first, and of each form the kernel for few tokens first. Only the others are
 // batch-invariant: whether a kernel for few tokens runs depends on the batch, and its sums have another
 // order.
 constexpr std::array<KernelRow, 4> product_rows(const ProductRows& p) {
-  KernelRow packed{.name = p.names[1], .op = p.op, .families = "packed"};
+  KernelRow packed{.name = p.names[1], .op = p.op, .families = kPackedFamilies};
   packed.numerics.invariance = Invariance::kBatch;
   packed.accepts = p.accepts_packed;
   packed.weight_layout = row_scales_layout;

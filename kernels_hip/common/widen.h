@@ -1,8 +1,7 @@
 // Runs of 16 elements of a row as bf16 or f16, two to a register: what the matrix instructions take.
 #pragma once
 
-#include "core/numeric/float16.h"
-#include "core/numeric/fp8.h"
+#include "kernels_gpu/common/elements.h"
 #include "kernels_hip/common/matrix_operand.h"
 
 namespace tamis::hip {
@@ -16,72 +15,78 @@ struct Run {
   Quad parts[kBytes];
 };
 
-// Four e4m3 codes as bf16. A code's exponent and mantissa at their places in f32 are 2^-120 of its value,
-// subnormals included; what is left of f32 below bf16 is zero.
-__device__ inline uint2 widen_e4m3(unsigned codes) {
-  const unsigned nans = (codes & 0x7f7f7f7fu) + 0x01010101u;  // bit 7 of a byte: its code is NaN
-  unsigned wide[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const unsigned code = codes >> i * 8;
-    const unsigned moved = (code & 0x80u) << 24 | (code & 0x7fu) << 20;
-    const auto nan = static_cast<unsigned>(static_cast<int>(nans << (24 - i * 8)) >> 31);  // all bits or none
-    wide[i] = numeric::float_bits(numeric::bits_float(moved) * 0x1p120f) | (nan & 0x7fff0000u);
-  }
-  return {wide[0] >> 16 | wide[1], wide[2] >> 16 | wide[3]};
-}
-
-// Four e4m3 codes as f16: a code at its place in f16 is 2^-8 of its value. Two instructions a code; NaN codes
-// read as 480.
-__device__ inline uint2 widen_e4m3_f16(unsigned codes) {
-  const unsigned pairs[2] = {(codes << 8 & 0xff00u) | (codes << 16 & 0xff000000u),
-                             (codes >> 8 & 0xff00u) | (codes & 0xff000000u)};
-  unsigned wide[2];
+// Four e4m3 codes, each at its place in f16: 2^-8 of its value. Codes 0 and 2 in x, 1 and 3 in y: what costs
+// least. NaN codes read as 480 * 2^-8.
+__device__ inline uint2 place_e4m3(unsigned codes) {
+#if defined(__AMDGCN__)
+  const unsigned pairs[2] = {__builtin_amdgcn_perm(0, codes, 0x020c000cu), codes};
+#else
+  const unsigned pairs[2] = {codes << 8 & 0xff00ff00u, codes};
+#endif
+  unsigned placed[2];
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
-    const unsigned moved = (pairs[i] & 0x80008000u) | (pairs[i] >> 1 & 0x3f803f80u);
-    const Halves<2> scaled = operand<Halves<2>>(&moved) * Halves<2>{256, 256};
-    __builtin_memcpy(&wide[i], &scaled, 4);
+    const Shorts<2> moved = operand<Shorts<2>>(pairs + i) >> 1;  // the sign in bits 15 and 14
+    __builtin_memcpy(placed + i, &moved, 4);
+    placed[i] &= 0xbf80bf80u;
   }
-  return {wide[0], wide[1]};
+  return {placed[0], placed[1]};
 }
 
-template <Element element>
-__device__ inline void widen(const Run<element>& run, unsigned* words) {
+// 16 e4m3 codes times a power of two as bf16: exact. With `nans`, a NaN code makes all 16 NaN, and so what
+// they are summed into, of which they are all a part; else it reads as 480.
+template <bool nans>
+__device__ inline void widen_scaled(const Run<Element::kE4M3>& run, float scale, unsigned* words) {
+  float factor = scale * 256;
+  if constexpr (nans) {
+    unsigned found = 0;
 #pragma unroll
-  for (int part = 0; part < Run<element>::kBytes; ++part) {
-    const Quad v = run.parts[part];
-    if constexpr (element == Element::kE4M3) {
-      const unsigned codes[4] = {v.x, v.y, v.z, v.w};
+    for (int i = 0; i < 4; ++i) found |= (run.parts[0][i] & 0x7f7f7f7fu) + 0x01010101u;
+    if ((found & 0x80808080u) != 0) factor = numeric::bits_float(0x7fc00000u);
+  }
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const uint2 pair = widen_e4m3(codes[i]);
-        words[i * 2] = pair.x;
-        words[i * 2 + 1] = pair.y;
-      }
-    } else {
-      words[part * 4] = v.x;
-      words[part * 4 + 1] = v.y;
-      words[part * 4 + 2] = v.z;
-      words[part * 4 + 3] = v.w;
+  for (int i = 0; i < 4; ++i) {
+    const uint2 placed = place_e4m3(run.parts[0][i]);
+    const auto even = operand<Halves<2>>(&placed.x), odd = operand<Halves<2>>(&placed.y);
+#pragma unroll
+    for (int j = 0; j < 2; ++j) {
+      // As a fused product CDNA and RDNA take f16 for it; -0 becomes 0.
+      const float low = gpu::multiply_add(static_cast<float>(even[j]), factor, 0.0f);
+      const float high = gpu::multiply_add(static_cast<float>(odd[j]), factor, 0.0f);
+      words[i * 2 + j] = high_halves(numeric::float_bits(low), numeric::float_bits(high));
     }
   }
 }
 
-// e4m3 codes as f16. With `nans`, NaN codes become NaN.
+// As bf16. What nans says is for codes.
+template <bool nans = true>
+__device__ inline void widen(const Run<Element::kE4M3>& run, unsigned* words) {
+  widen_scaled<nans>(run, 1, words);
+}
+template <bool nans = true>
+__device__ inline void widen(const Run<Element::kBF16>& run, unsigned* words) {
+  __builtin_memcpy(words, run.parts, sizeof(run.parts));
+}
+
+// e4m3 codes as f16, each four in the order 0, 2, 1, 3: for products of which both sides are. With `nans`,
+// NaN codes become NaN; else they read as 480.
 template <bool nans>
 __device__ inline void widen_f16(const Run<Element::kE4M3>& run, unsigned* words) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const unsigned codes = run.parts[0][i];
-    const uint2 pair = widen_e4m3_f16(codes);
-    words[i * 2] = pair.x;
-    words[i * 2 + 1] = pair.y;
+    const uint2 placed = place_e4m3(codes);
+    const unsigned pairs[2] = {placed.x, placed.y};
+#pragma unroll
+    for (int j = 0; j < 2; ++j) {
+      const Halves<2> scaled = operand<Halves<2>>(pairs + j) * Halves<2>{256, 256};
+      __builtin_memcpy(words + i * 2 + j, &scaled, 4);
+    }
     if constexpr (nans) {
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const bool nan = (codes >> j * 8 & 0x7fu) == 0x7fu;
-        words[i * 2 + j / 2] |= nan ? 0x7e00u << j % 2 * 16 : 0u;
+        words[i * 2 + j % 2] |= nan ? 0x7e00u << j / 2 * 16 : 0u;
       }
     }
   }

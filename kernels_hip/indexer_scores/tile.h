@@ -113,8 +113,10 @@ __device__ inline void load_keys(const MatrixScores& args, const KeyPlace& own, 
         runs[i] = inside ? load_run<element>(data + row + at * Run<element>::kBytes) : Run<element>{};
       }
 #pragma unroll
-      for (int i = 0; i < kRunsTogether; ++i) widen(runs[i], keys.words[block] + (first + i) * 8);
-      schedule_barrier();
+      for (int i = 0; i < kRunsTogether; ++i) {
+        widen(runs[i], keys.words[block] + (first + i) * 8);
+        schedule_barrier();
+      }
     }
   }
 }
@@ -131,7 +133,7 @@ __device__ inline void fetch(const MatrixScores& args, std::int64_t token, std::
                              FetchedStage<I, element>& f) {
   using S = ScoreShape<I>;
   const IndexerScores& a = args.scores;
-  const int thread = static_cast<int>(threadIdx.x);
+  const int thread = here(static_cast<int>(threadIdx.x));
 #pragma unroll
   for (int i = 0; i < S::kFetches; ++i) {
     const int at = thread + i * S::kThreads;
@@ -154,7 +156,7 @@ __device__ inline void fetch(const MatrixScores& args, std::int64_t token, std::
 template <class I, Element element>
 __device__ inline void put(const FetchedStage<I, element>& f, ScoreStage<I>& stage) {
   using S = ScoreShape<I>;
-  const int thread = static_cast<int>(threadIdx.x);
+  const int thread = here(static_cast<int>(threadIdx.x));
 #pragma unroll
   for (int i = 0; i < S::kFetches; ++i) {
     const int at = thread + i * S::kThreads, head = at / kScoreRuns, dim = at % kScoreRuns * kRun;
@@ -167,6 +169,7 @@ __device__ inline void put(const FetchedStage<I, element>& f, ScoreStage<I>& sta
       stage.q[head / I::kLines][vector][slot] = {words[half * 4], words[half * 4 + 1], words[half * 4 + 2],
                                                  words[half * 4 + 3]};
     }
+    schedule_barrier();
   }
   if (thread < kScoreHeads) {
     const int row = thread % I::kLines;

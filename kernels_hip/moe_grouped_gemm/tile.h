@@ -6,7 +6,7 @@
 //
 // e4m3 is widened exactly: both sides to f16 where x is codes, else to bf16 as x is. Sums are fp32, and every
 // 128 columns join the totals times the scales of the row of x and of the output. A row's sums do not depend
-// on its neighbours. A NaN code of a weight reads as 480 next to codes of x: checkpoints have none.
+// on its neighbours. A NaN code of a weight reads as 480: checkpoints have none.
 //
 // 2 M N K FLOP, and N K bytes of weights for each 32 rows of an expert: bound by memory up to some 64 rows an
 // expert, then by widening (4 vector instructions a pair of codes, for 32 rows). 8.3 KB of local memory.
@@ -149,7 +149,7 @@ struct ProductBlock {
       if constexpr (S::kX == Element::kE4M3) {
         widen_f16<false>(runs[run], words);
       } else {
-        widen(runs[run], words);
+        widen<false>(runs[run], words);
       }
 #pragma unroll
       for (int t = 0; t < S::kRowBlocks; ++t) {

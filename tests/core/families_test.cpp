@@ -153,5 +153,22 @@ TEST(Families, MatrixRowsOnAmdCarryWhatIsAskedFor) {
   }
 }
 
+// Else one token would go through a tile of 32 rows.
+TEST(Families, RowsForFewTokensOnAmdCarryWhatIsAskedFor) {
+  for (const char* name : {"hip", "hip-emu"}) {
+    const Backend* backend = Registry::instance().backend(name);
+    if (backend == nullptr) continue;
+    for (const char* op : {"linear", "moe_experts"}) {
+      int found = 0;
+      for (const KernelRow& row : backend->rows(op)) {
+        if (!std::string_view(row.name).ends_with(".packed_decode")) continue;
+        ++found;
+        for (const char* family : {"aiter", "triton"}) EXPECT_TRUE(has_family(row, family)) << row.name;
+      }
+      EXPECT_EQ(found, 1) << op;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tamis

@@ -10,6 +10,7 @@ A kernel may also declare what its code must have:
   "matrix": {"gfx9": "v_mfma_f32_32x32x8"}  by target, the longest prefix counts: an instruction that begins so
   "wide_loads": {"gfx9": 4}                 loads of 16 bytes a lane that are on their way at a time, at least
   "matrix_share": {"gfx942": 0.6}           issue_estimate.py's share of the matrix peak of its hottest loop, at least
+  "instances": "true>"                      pattern of the instances that wide_loads and matrix_share hold; else all
   "gfx942": {...}                           another budget on this target
 A kernel with mfma (or wmma) in its name declares v_mfma on CDNA (v_wmma on RDNA) by that, and one whose name begins with
 matrix_ both; instances that are empty on a target are passed over, if another instance is not. A budget of a kernel that
@@ -25,7 +26,7 @@ from issue_estimate import matrix_share
 
 COUNTED = {"vgprs": "vgpr_count", "agprs": "agpr_count", "lds_bytes": "group_segment_fixed_size",
            "lane_spills": "sgpr_spill_count"}
-DECLARED = ("matrix", "wide_loads", "matrix_share")
+DECLARED = ("matrix", "wide_loads", "matrix_share", "instances")
 STUB = 4  # most instructions of a kernel that is not for this target, s_endpgm included
 
 
@@ -49,12 +50,20 @@ def loads_in_flight(lines, load):
     return most
 
 
+def is_held(kernel, budget):
+    """Whether wide_loads and matrix_share are for this instance of the kernel."""
+    return re.search(budget.get("instances", ""), kernel.plain) is not None
+
+
 def declared_instructions(kernel, budget):
     matrix = for_target(budget.get("matrix", {}), kernel.target)
     unit = "mfma" if TARGETS[kernel.target].wave == 64 else "wmma"
     if matrix is None and (unit in kernel.name or kernel.name.startswith("matrix_")):
         matrix = TARGETS[kernel.target].matrix
-    return (matrix, *(for_target(budget.get(field, {}), kernel.target) for field in ("wide_loads", "matrix_share")))
+    held = ("wide_loads", "matrix_share") if is_held(kernel, budget) else ()
+    wide, share = (for_target(budget[field], kernel.target) if field in held and field in budget else None
+                   for field in ("wide_loads", "matrix_share"))
+    return matrix, wide, share
 
 
 def is_stub(lines):
@@ -108,6 +117,8 @@ def check(code, budgets):
             messages.append(f"budget of {name}: no such kernel")
         if not entry.get("why"):
             messages.append(f"budget of {name}: no reason given (why)")
+        if name in known and not any(is_held(kernel, entry) for kernel in code.kernels if kernel.name == name):
+            messages.append(f"budget of {name}: no instance is {entry['instances']}")
         targets = [key for key in entry if key.startswith("gfx")]
         unknown = set(entry) - set(COUNTED) - set(DECLARED) - {"why"} - set(targets)
         if unknown or not set(targets) <= set(TARGETS):

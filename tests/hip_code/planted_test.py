@@ -23,6 +23,7 @@ BUDGETS = {
         "spilling_kernel": {"vgprs": 256, "agprs": 256, "lane_spills": 100, "why": "only the spills are looked for"},
         "starved_mfma_kernel": {"matrix_share": {"gfx9": 0.6}, "why": "planted"},
         "good_mfma_kernel": {"matrix_share": {"gfx9": 0.6}, "gfx90a": {"matrix": {"gfx90a": "v_mfma_f32_32x32x8bf16_1k"}}, "why": "one spelled out"},
+        "scratch_kernel": {"wide_loads": {"gfx": 4}, "instances": "<1>", "why": "planted: no instance is called so"},
         "gone_kernel": {"vgprs": 100, "why": "planted: there is no such kernel"},
     },
 }
@@ -59,8 +60,9 @@ def check_messages(code):
             found = [m for m in left if m.startswith(f"{target} {kernel}") and part in m]
             expect(len(found) == 1, f"{target} {kernel}: expected one message with '{part}', found {len(found)}")
             left = [m for m in left if m not in found]
-    expect("budget of gone_kernel: no such kernel" in left, "a budget without a kernel is named")
-    left = [m for m in left if "gone_kernel" not in m]
+    for message in ("budget of gone_kernel: no such kernel", "budget of scratch_kernel: no instance is <1>"):
+        expect(message in left, f"expected: {message}")
+        left = [m for m in left if m != message]
     expect(not left, f"messages that nothing was planted for: {left}")
 
 

@@ -22,6 +22,31 @@ TEST_P(BothWaves, ReductionStaysInsideTheWave) {
   }
 }
 
+// The sum over a block of 128 by a kernel written for waves of `assumed` lanes.
+template <int assumed>
+__global__ void sum_block(int* sum) {
+  __shared__ int of_wave[128 / assumed];
+  int value = static_cast<int>(threadIdx.x) + 1;
+  for (int mask = assumed / 2; mask > 0; mask /= 2) value += __shfl_xor(value, mask);
+  if (threadIdx.x % assumed == 0) of_wave[threadIdx.x / assumed] = value;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  *sum = 0;
+  for (const int part : of_wave) *sum += part;
+}
+
+TEST_P(BothWaves, AWrongWaveSizeShowsInTheValues) {
+  DeviceArray<int> sums(2);
+  hipLaunchKernelGGL(sum_block<32>, dim3(1), dim3(128), 0, stream(), sums.get());
+  hipLaunchKernelGGL(sum_block<64>, dim3(1), dim3(128), 0, stream(), sums.get() + 1);
+  ASSERT_EQ(synchronize(), "");
+  constexpr int kSum = 128 * 129 / 2;
+  // Waves of 64 have each 32 of them as neighbours, too; waves of 32 have no lane 32 away, and take their
+  // own.
+  EXPECT_EQ(sums[0], kSum);
+  EXPECT_EQ(sums[1] == kSum, wave() == 64) << sums[1];
+}
+
 __global__ void shuffles(int* out, int width) {
   const int lane = static_cast<int>(threadIdx.x);
   int* mine = out + lane * 4;

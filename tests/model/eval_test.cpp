@@ -144,5 +144,12 @@ TEST_F(Passkey, RightIsTheNumberAndTheFullStop) {
   EXPECT_FALSE(must(answers_passkey(*runner, tokenizer_, prompt)));
 }
 
+// Of at least 256 tokens, twice index_topk; short enough for a device that is emulated.
+TEST_F(Passkey, IsRecalledFromAShortPrompt) {
+  const PasskeyPrompt prompt = must(writer_.write({288, 1, 0, 0}));
+  ASSERT_GE(prompt.tokens.size(), 256u);
+  EXPECT_TRUE(must(answers_passkey(*open_runner(tiny_setup({}, 320)), tokenizer_, prompt)));
+}
+
 }  // namespace
 }  // namespace tamis::model_tests

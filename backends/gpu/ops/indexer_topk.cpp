@@ -1,91 +1,13 @@
-// Portable row of indexer_topk on CUDA and HIP: the kernel of indexer_scores on a chunk of keys of some
-// tokens, then one that keeps the best of it, and so on. Memory and the number of launches that wait for each
-// other do not grow with the keys a token may see beyond a chunk.
-#include "core/ops/indexer_topk/indexer_topk.h"
-
-#include <algorithm>
-
-#include "backends/gpu/operands.h"
-#include "kernels_gpu/indexer_scores/launch.h"
-#include "kernels_gpu/indexer_topk/launch.h"
+// Portable row of indexer_topk on CUDA and HIP.
+#include "backends/gpu/indexer_topk.h"
 
 namespace tamis::gpu {
 namespace {
 
-using namespace indexer_topk_operand;
+Reason accepts(const DeviceInfo&, const OpCall& call) { return accepts_topk(call); }
 
-// 16 MB of scores. A chunk of one token is 512 blocks of scoring; 128 tokens are as many blocks of selection,
-// about a large device's units.
-constexpr std::int64_t kChunkKeys = 1 << 15;
-constexpr std::int64_t kChunkTokens = 128;
-
-Reason accepts(const DeviceInfo&, const OpCall& call) {
-  const std::int64_t max_keys = call.as<IndexerTopkParams>().max_keys;
-  return max_keys <= 0x7fffffff ? accept() : reason::size("max_keys", max_keys, "up to 2^31 - 1");
-}
-
-// Scores [tokens, keys] of a chunk, then those of its tokens' best so far [tokens, k].
-struct Chunk {
-  std::int64_t tokens, keys, k;
-
-  explicit Chunk(const OpCall& call)
-      : tokens(std::min(kChunkTokens, call[kQ].desc.dim(0))),
-        keys(std::min(kChunkKeys, call.as<IndexerTopkParams>().max_keys)),
-        k(call.as<IndexerTopkParams>().k) {}
-  std::int64_t bytes() const { return 4 * tokens * (keys + k); }
-};
-
-std::int64_t workspace(const DeviceInfo&, const OpCall& call) { return Chunk(call).bytes(); }
-
-IndexerScores score_arguments(const OpCall& call) {
-  const auto& params = call.as<IndexerTopkParams>();
-  const TensorDesc& q = call[kQ].desc;
-  return {.q = vectors_of(call[kQ]),
-          .w = rows_of(call[kWeights]),
-          .q_scale = rows_of(call[kQScale]),
-          .scale = params.scale,
-          .keys = index_cache_of(call[kKeys], params.format, params.page_size, q.dim(2)),
-          .table = page_table_of(call[kPageTable], params.page_size),
-          .sequence = ints_of(call[kSeqOfToken]),
-          .ke = ints_of(call[kKe]),
-          .heads = q.dim(1),
-          .max_keys = params.max_keys,
-          .min_keys = params.k + std::int64_t{1}};
-}
-
-KeepBest select_arguments(const OpCall& call) {
-  const auto& params = call.as<IndexerTopkParams>();
-  return {.idx = ints_of(call[kIdx]),
-          .count = ints_of(call[kCount]),
-          .slots = ints_of(call[kSlots]),
-          .ke = ints_of(call[kKe]),
-          .sequence = ints_of(call[kSeqOfToken]),
-          .table = page_table_of(call[kPageTable], params.page_size),
-          .k = params.k,
-          .max_keys = params.max_keys};
-}
-
-Status launch_chunks(Queue& queue, const OpCall& call, const Scratch& scratch) {
-  auto& gpu_queue = static_cast<GpuQueue&>(queue);
-  const Chunk chunk(call);
-  IndexerScores scoring = score_arguments(call);
-  KeepBest selection = select_arguments(call);
-  scoring.scores = reinterpret_cast<float*>(address_of(scratch.workspace, scratch.workspace_offset));
-  scoring.scores_stride = selection.scores_stride = chunk.keys;
-  selection.scores = scoring.scores;
-  selection.best = scoring.scores + chunk.tokens * chunk.keys;
-  const std::int64_t tokens = call[kQ].desc.dim(0), max_keys = scoring.max_keys;
-  for (std::int64_t token = 0; token < tokens; token += chunk.tokens) {
-    scoring.first_token = selection.first_token = token;
-    scoring.tokens = selection.tokens = std::min(chunk.tokens, tokens - token);
-    for (std::int64_t key = 0; key < max_keys; key += chunk.keys) {
-      scoring.first_key = selection.first_key = key;
-      scoring.keys_count = selection.keys_count = std::min(chunk.keys, max_keys - key);
-      TAMIS_RETURN_IF_ERROR(gpu_queue.submit("indexer_topk", launch_indexer_scores, scoring));
-      TAMIS_RETURN_IF_ERROR(gpu_queue.submit("indexer_topk", launch_keep_best, selection));
-    }
-  }
-  return {};
+Status score(GpuQueue& queue, const IndexerScores& args) {
+  return queue.submit("indexer_topk", launch_indexer_scores, args);
 }
 
 constexpr KernelRow kRows[] = {
@@ -94,8 +16,8 @@ constexpr KernelRow kRows[] = {
      .families = "portable",
      .numerics = {.invariance = Invariance::kBatch},
      .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch_chunks},
+     .workspace = topk_workspace,
+     .launch = launch_chunks<&score>},
 };
 
 }  // namespace
