@@ -68,21 +68,27 @@ class DeviceRun {
     return {};
   }
 
-  // Every row in every round, so that a row's times come from different moments.
+  // Every row in every round, so that a row's times come from different moments. A row is reported when its
+  // last round is over.
   void run_op(const OpDef& op, OpTotals& totals) {
     const cases::CaseList list = perf_cases(op.name, options_, device_.info().backend == "cpu");
     std::vector<Pending> pending;
     for (const cases::Case& test_case : list) {
       for (const KernelRow& row : backend_.rows(op.name)) {
         if (!names(options_.kernels, row.name)) continue;
+        const std::size_t before = pending.size();
         const Status status = add_pending({op, test_case, row}, pending);
         if (!status.ok()) fail(row.name, test_case.name, status, totals);
+        if (pending.size() > before) end_round(pending.back(), 1, totals);
       }
     }
-    for (std::int64_t round = 1; round < options_.rounds; ++round) {
-      for (Pending& one : pending) measure_round(one);
+    for (std::int64_t round = 2; round <= options_.rounds; ++round) {
+      for (Pending& one : pending) {
+        if (!one.status.ok()) continue;
+        measure_round(one);
+        end_round(one, round, totals);
+      }
     }
-    for (Pending& one : pending) finish(one, totals);
     data_.reset();
   }
 
@@ -177,8 +183,23 @@ class DeviceRun {
     return {};
   }
 
-  void measure_round(Pending& one) {
-    if (one.status.ok()) one.status = try_round(one);
+  void measure_round(Pending& one) { one.status = try_round(one); }
+
+  // Reports what is known of the row: that it failed, how the round went, or all of it.
+  void end_round(const Pending& one, std::int64_t round, OpTotals& totals) {
+    if (!one.status.ok()) return fail(one.kernel.name, one.test_case.name, one.status, totals);
+    for (std::size_t f = 0; f < one.rows.size(); ++f) {
+      if (round < options_.rounds) {
+        report_.message(fmt::format("{} on {}, {}: {:.4g} us in round {} of {}", one.kernel.name,
+                                    one.test_case.name, one.rows[f].flush,
+                                    summarize(one.samples_us[f].back()).median, round, options_.rounds));
+        continue;
+      }
+      Row row = one.rows[f];
+      set_rounds(row, one.samples_us[f]);
+      ++totals.measured;
+      report_.row(row);
+    }
   }
 
   Status try_round(Pending& one) {
@@ -223,15 +244,6 @@ class DeviceRun {
       row.energy_source = reading.energy_source;
     }
     return samples;
-  }
-
-  void finish(Pending& one, OpTotals& totals) {
-    if (!one.status.ok()) return fail(one.kernel.name, one.test_case.name, one.status, totals);
-    for (std::size_t f = 0; f < one.rows.size(); ++f) {
-      set_rounds(one.rows[f], one.samples_us[f]);
-      ++totals.measured;
-      report_.row(one.rows[f]);
-    }
   }
 
   const OpOptions& options_;
