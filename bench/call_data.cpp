@@ -233,8 +233,7 @@ Result<std::unique_ptr<CallData>> CallData::make(const Bench& bench, const OpDef
 Status CallData::add_operand(const Bench& bench, std::size_t i) {
   Tensor& tensor = operands_[i];
   if (op_.operands[i].role == Role::kWeight && tensor.desc.rank >= 2) {
-    plan_weight(i);
-    return {};
+    return plan_weight(i);
   }
   TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, bench.device.alloc(tensor.desc.span_bytes()));
   tensor.buffer = buffer.get();
@@ -248,13 +247,15 @@ Status CallData::add_operand(const Bench& bench, std::size_t i) {
   return upload_repeated(bench.queue, *buffer, block, tensor.desc.span_bytes());
 }
 
-void CallData::plan_weight(std::size_t i) {
+Status CallData::plan_weight(std::size_t i) {
+  TAMIS_RETURN_IF_ERROR(harness::rows_of_pieces(case_.operands[i]).status().with_context(case_.name));
   auto plan = std::make_unique<DeviceWeight>();
   plan->weight.desc = operands_[i].desc;
   plan->pieces = cut_pieces(case_.operands[i], as_rows(operands_[i].desc));
   plan->weight.pieces = plan->pieces;
   planned_[i].weight = &plan->weight;
   plans_.push_back(std::move(plan));
+  return {};
 }
 
 Status CallData::set_weights(const Bench& bench, const KernelRow& row) {
