@@ -62,7 +62,7 @@ class CallData {
  private:
   CallData(const OpDef& op, const cases::Case& test_case) : op_(op), case_(test_case) {}
   Status add_operand(const Bench& bench, std::size_t i);
-  void plan_weight(std::size_t i);
+  Status plan_weight(std::size_t i);
   void count_experts(std::size_t i, const std::byte* host);
 
   const OpDef& op_;

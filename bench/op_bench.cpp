@@ -1,6 +1,7 @@
 #include "bench/op_bench.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
 
@@ -68,21 +69,27 @@ class DeviceRun {
     return {};
   }
 
-  // Every row in every round, so that a row's times come from different moments.
+  // Every row in every round, so that a row's times come from different moments. A row is reported when its
+  // last round is over.
   void run_op(const OpDef& op, OpTotals& totals) {
     const cases::CaseList list = perf_cases(op.name, options_, device_.info().backend == "cpu");
     std::vector<Pending> pending;
     for (const cases::Case& test_case : list) {
       for (const KernelRow& row : backend_.rows(op.name)) {
         if (!names(options_.kernels, row.name)) continue;
+        const std::size_t before = pending.size();
         const Status status = add_pending({op, test_case, row}, pending);
         if (!status.ok()) fail(row.name, test_case.name, status, totals);
+        if (pending.size() > before) end_round(pending.back(), 1, totals);
       }
     }
-    for (std::int64_t round = 1; round < options_.rounds; ++round) {
-      for (Pending& one : pending) measure_round(one);
+    for (std::int64_t round = 2; round <= options_.rounds; ++round) {
+      for (Pending& one : pending) {
+        if (!one.status.ok()) continue;
+        measure_round(one);
+        end_round(one, round, totals);
+      }
     }
-    for (Pending& one : pending) finish(one, totals);
     data_.reset();
   }
 
@@ -177,8 +184,23 @@ class DeviceRun {
     return {};
   }
 
-  void measure_round(Pending& one) {
-    if (one.status.ok()) one.status = try_round(one);
+  void measure_round(Pending& one) { one.status = try_round(one); }
+
+  // Reports what is known of the row: that it failed, how the round went, or all of it.
+  void end_round(const Pending& one, std::int64_t round, OpTotals& totals) {
+    if (!one.status.ok()) return fail(one.kernel.name, one.test_case.name, one.status, totals);
+    for (std::size_t f = 0; f < one.rows.size(); ++f) {
+      if (round < options_.rounds) {
+        report_.message(fmt::format("{} on {}, {}: {:.4g} us in round {} of {}", one.kernel.name,
+                                    one.test_case.name, one.rows[f].flush,
+                                    summarize(one.samples_us[f].back()).median, round, options_.rounds));
+        continue;
+      }
+      Row row = one.rows[f];
+      set_rounds(row, one.samples_us[f]);
+      ++totals.measured;
+      report_.row(row);
+    }
   }
 
   Status try_round(Pending& one) {
@@ -202,16 +224,31 @@ class DeviceRun {
       row.note += fmt::format("{}{}", row.note.empty() ? "" : ", ", data_->routing());
   }
 
+  // A GPU that had nothing to do while weights were made on the host has to find its clocks again: on an
+  // H100, launches of 180 us took 400 to 750 us at first, and 0.3 s of them alone did not do.
+  Status warm_up(const std::function<Status()>& launch, const std::function<Status()>& before) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::duration<double> kIdle{0.1}, kWaking{1.0};
+    const bool idle = device_.info().backend != "cpu" && Clock::now() - last_launch_ > kIdle;
+    const auto begin = Clock::now();
+    do {
+      if (idle && before) TAMIS_RETURN_IF_ERROR(before());
+      TAMIS_RETURN_IF_ERROR(time_once(*queue_, launch).status());
+    } while (idle && Clock::now() - begin < kWaking);
+    return {};
+  }
+
   Result<std::vector<double>> measure_flush(Launcher& launcher, Row& row) {
     const auto launch = [&] { return launcher.launch(); };
     std::function<Status()> before;
     if (row.flush == "cold") before = [&] { return flusher_->flush(); };
     const std::string warnings = row.warnings;
     observer_.begin();
-    TAMIS_RETURN_IF_ERROR(time_once(*queue_, launch).status());  // warm-up
+    TAMIS_RETURN_IF_ERROR(warm_up(launch, before));
     const Repetitions repetitions{.least = (options_.repetitions + options_.rounds - 1) / options_.rounds,
                                   .enough_seconds = kEnoughSeconds / static_cast<double>(options_.rounds)};
     TAMIS_ASSIGN_OR_RETURN(std::vector<double> samples, time_each(*queue_, launch, before, repetitions));
+    last_launch_ = std::chrono::steady_clock::now();
     for (double& sample : samples) sample *= 1e6;
     observer_.end(row);
     if (row.warnings.empty()) row.warnings = warnings;  // of an earlier round
@@ -223,15 +260,6 @@ class DeviceRun {
       row.energy_source = reading.energy_source;
     }
     return samples;
-  }
-
-  void finish(Pending& one, OpTotals& totals) {
-    if (!one.status.ok()) return fail(one.kernel.name, one.test_case.name, one.status, totals);
-    for (std::size_t f = 0; f < one.rows.size(); ++f) {
-      set_rounds(one.rows[f], one.samples_us[f]);
-      ++totals.measured;
-      report_.row(one.rows[f]);
-    }
   }
 
   const OpOptions& options_;
@@ -246,6 +274,7 @@ class DeviceRun {
   Observer observer_;
   std::unique_ptr<CallData> data_;
   std::string data_key_;
+  std::chrono::steady_clock::time_point last_launch_;  // of a measurement
 };
 
 Status check(const OpOptions& options) {

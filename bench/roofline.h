@@ -9,7 +9,11 @@
 namespace tamis::bench {
 
 struct Ceilings {
-  double copy_gbs = 0;  // Queue::copy of a large buffer, bytes read plus bytes written
+  // A copy that no cache holds, bytes read plus bytes written: the faster one of Queue::copy and, on GPUs,
+  // the rows of gather_rows. A driver's own copy may be slow: vkCmdCopyBuffer moves 0.85 of 3 TB/s on an
+  // H100.
+  double copy_gbs = 0;
+  std::string copy_kernel;  // "queue", or the kernel row
   // The CPU only: all cores reading memory (Queue::copy is one core's work there), and all cores doing f32
   // multiply-adds (a row may be better than `linear` is).
   double read_gbs = 0, fma_tflops = 0;

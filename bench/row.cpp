@@ -14,6 +14,7 @@ double arithmetic_ceiling(const Row& row) { return std::max(row.fma_tflops, row.
 
 std::string describe_ceilings(const Row& row) {
   std::string text = fmt::format("copy {:.1f} GB/s", row.copy_gbs);
+  if (!row.copy_kernel.empty()) text += fmt::format(" ({})", row.copy_kernel);
   if (row.read_gbs > 0) text += fmt::format(", read by all cores {:.1f} GB/s", row.read_gbs);
   if (row.fma_tflops > 0) text += fmt::format(", f32 multiply-add {:.3g} TFLOPS", row.fma_tflops);
   text += fmt::format(", best linear row here {:.3g} TFLOPS ({})", row.matrix_tflops, row.matrix_kernel);

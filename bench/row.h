@@ -44,7 +44,7 @@ struct Row {
   double flops = 0, bytes = 0, tflops = 0, gbs = 0;
   // Ceilings measured in the same run (bench/roofline.h), and the floor that follows from them. 0: unknown.
   double copy_gbs = 0, read_gbs = 0, fma_tflops = 0, matrix_tflops = 0;
-  std::string matrix_kernel;
+  std::string copy_kernel, matrix_kernel;  // what reached them
   double step_us = 0;  // of a captured step that does nothing; no ceiling, but measured with them
   double memory_percent = 0, matrix_percent = 0, floor_us = 0, floor_percent = 0;
   // The machine. 0 or empty: it does not say.
@@ -75,8 +75,8 @@ void visit_fields(AnyRow& r, Visitor&& visit) {
   visit("tokens_per_second_stdev", r.tokens_per_second_stdev), visit("first_token_us", r.first_token_us);
   visit("device_bytes", r.device_bytes), visit("host_peak_bytes", r.host_peak_bytes);
   visit("flops", r.flops), visit("bytes", r.bytes), visit("tflops", r.tflops), visit("gbs", r.gbs);
-  visit("copy_gbs", r.copy_gbs), visit("read_gbs", r.read_gbs), visit("fma_tflops", r.fma_tflops),
-      visit("matrix_tflops", r.matrix_tflops);
+  visit("copy_gbs", r.copy_gbs), visit("copy_kernel", r.copy_kernel), visit("read_gbs", r.read_gbs),
+      visit("fma_tflops", r.fma_tflops), visit("matrix_tflops", r.matrix_tflops);
   visit("matrix_kernel", r.matrix_kernel), visit("step_us", r.step_us);
   visit("memory_percent", r.memory_percent), visit("matrix_percent", r.matrix_percent);
   visit("floor_us", r.floor_us), visit("floor_percent", r.floor_percent);

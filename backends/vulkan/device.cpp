@@ -14,6 +14,7 @@ Result<std::shared_ptr<Gpu>> VulkanDevice::open() {
   if (gpu_ == nullptr) {
     TAMIS_ASSIGN_OR_RETURN(gpu_, Gpu::open(instance_, physical_));
   }
+  TAMIS_RETURN_IF_ERROR(gpu_->alive());
   return gpu_;
 }
 

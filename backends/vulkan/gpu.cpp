@@ -64,9 +64,24 @@ std::int64_t Gpu::free_bytes() const {
 }
 
 Status Gpu::submit(const VkSubmitInfo& batch) {
+  TAMIS_RETURN_IF_ERROR(alive());
   const std::lock_guard lock(submit_mutex_);
   ++stats.submits;
-  return check(vk.vkQueueSubmit(queue_, 1, &batch, VK_NULL_HANDLE), "vkQueueSubmit");
+  return note(vk.vkQueueSubmit(queue_, 1, &batch, VK_NULL_HANDLE), "vkQueueSubmit");
+}
+
+Status Gpu::note(VkResult result, const char* call) {
+  if (result == VK_ERROR_DEVICE_LOST) lost_at_ = call;
+  if (result == VK_SUCCESS) return {};
+  return check(result, call).with_context("vulkan: " + physical.info.name);
+}
+
+Status Gpu::alive() const {
+  const char* call = lost_at_;
+  if (call == nullptr) return {};
+  return {StatusCode::kDeviceLost,
+          fmt::format("vulkan: {}: the device is lost since {}, and its memory with it", physical.info.name,
+                      call)};
 }
 
 }  // namespace tamis::vulkan

@@ -23,6 +23,11 @@ struct Gpu {
   std::int64_t free_bytes() const;
   // vkQueueSubmit of one batch. Queues of one device share a VkQueue.
   Status submit(const VkSubmitInfo& batch);
+  // check() of a call that may find the device lost, which it is from then on for everybody: a driver may
+  // answer other calls as if nothing had happened.
+  Status note(VkResult result, const char* call);
+  // kDeviceLost once it is lost.
+  Status alive() const;
 
   std::shared_ptr<Instance> instance;
   Physical physical;
@@ -35,6 +40,7 @@ struct Gpu {
  private:
   VkQueue queue_ = VK_NULL_HANDLE;
   std::mutex submit_mutex_;
+  std::atomic<const char*> lost_at_ = nullptr;  // the call that found it lost
 };
 
 }  // namespace tamis::vulkan

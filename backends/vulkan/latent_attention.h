@@ -67,8 +67,8 @@ inline std::int64_t latent_part_bytes(const TensorDesc& q) {
   return 4 * q.dim(0) * q.dim(1) * (q.dim(2) + 2);
 }
 
-inline std::int64_t latent_workspace(const TensorDesc& q, std::int64_t keys) {
-  const std::int64_t parts = latent_parts(q, keys);
+// Bytes of all parts; a single one needs no merging.
+inline std::int64_t parts_bytes(const TensorDesc& q, std::int64_t parts) {
   return parts > 1 ? parts * latent_part_bytes(q) : 0;
 }
 
@@ -84,18 +84,5 @@ Status merge_latent_parts(VulkanQueue& recorder, const LatentOperands& in, const
 // `shader`, and the merge where there are parts.
 Status dispatch_latent(VulkanQueue& recorder, std::string_view shader, const LatentOperands& in,
                        KvFormat format, const LatentAttention& args);
-
-// What a row that splits keys is made of; `most_keys` gives the most keys of a token.
-template <std::int64_t (*most_keys)(const OpCall&)>
-std::int64_t split_workspace(const DeviceInfo&, const OpCall& call) {
-  return latent_workspace(call[0].desc, most_keys(call));  // of q_latent
-}
-
-template <std::int64_t (*most_keys)(const OpCall&)>
-Reason prefers_split(const DeviceInfo& device, const OpCall& call) {
-  return split_workspace<most_keys>(device, call) > 0
-             ? accept()
-             : reason::slower("enough work groups without splitting keys");
-}
 
 }  // namespace tamis::vulkan

@@ -27,18 +27,4 @@ Reason accept_latent_matrices(const DeviceInfo& device, const LatentOperands& in
 Status dispatch_latent_matrices(VulkanQueue& recorder, std::string_view shader, const LatentOperands& in,
                                 KvFormat format, const LatentAttention& args);
 
-template <std::int64_t (*most_keys)(const OpCall&)>
-std::int64_t matrix_workspace(const DeviceInfo&, const OpCall& call) {
-  const TensorDesc& q = call[0].desc;  // q_latent
-  const std::int64_t parts = matrix_parts(q, most_keys(call));
-  return parts > 1 ? parts * latent_part_bytes(q) : 0;
-}
-
-template <std::int64_t (*most_keys)(const OpCall&)>
-Reason prefers_matrix_split(const DeviceInfo& device, const OpCall& call) {
-  return matrix_workspace<most_keys>(device, call) > 0
-             ? accept()
-             : reason::slower("enough work groups without splitting keys");
-}
-
 }  // namespace tamis::vulkan

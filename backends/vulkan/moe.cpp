@@ -11,6 +11,12 @@ struct ListArguments {
   std::uint32_t rows, experts, entries;
 };
 
+// As in shaders/moe_grouped_gemm/order_tiles.comp.
+struct OrderTilesArguments {
+  std::uint64_t ids, row_of, token_of, list, ids_stride, row_of_stride;
+  std::uint32_t tokens, topk, experts, entries;
+};
+
 // As in shaders/moe_grouped_gemm/tiled.comp.
 struct TiledArguments {
   std::uint64_t x, x_scales, index, y, list, x_stride, y_stride;
@@ -60,6 +66,15 @@ Status list_tiles(VulkanQueue& recorder, const GroupedGemm& product, std::int64_
       static_cast<std::uint32_t>(grouped_tiles(product.rows, experts, product.product))};
   const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, experts, product.product));
   return recorder.dispatch({"moe_grouped_gemm/tiles", {tile, tail ? 1u : 0u}}, arguments, 1);
+}
+
+Status order_tiles(VulkanQueue& recorder, const ExpertOrder& order, const GroupedGemm& product) {
+  const std::int64_t entries = grouped_tiles(product.rows, order.experts, product.product);
+  const OrderTilesArguments arguments{
+      order.ids,           order.row_of, order.token_of, product.list,  order.ids_stride,
+      order.row_of_stride, order.tokens, order.topk,     order.experts, static_cast<std::uint32_t>(entries)};
+  const auto tile = static_cast<std::uint32_t>(tile_rows(product.rows, order.experts, product.product));
+  return recorder.dispatch({"moe_grouped_gemm/order_tiles", {tile}}, arguments, 1);
 }
 
 Status multiply_tiles(VulkanQueue& recorder, const GroupedGemm& product, const Tensor& weight) {

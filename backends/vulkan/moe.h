@@ -39,6 +39,10 @@ inline constexpr std::int64_t kTileEntryBytes = 16;
 // Makes the list of tiles; with `tail` it has the rows behind the last expert's, too, for zeros. A barrier()
 // must follow.
 Status list_tiles(VulkanQueue& recorder, const GroupedGemm& product, std::int64_t experts, bool tail);
+// shaders/moe_grouped_gemm/order_tiles.comp: the order and the list in one dispatch, for up to kFewCopies
+// copies of tokens. It writes no offsets.
+inline constexpr std::int64_t kFewCopies = 256;
+Status order_tiles(VulkanQueue& recorder, const ExpertOrder& order, const GroupedGemm& product);
 // Runs the list.
 Status multiply_tiles(VulkanQueue& recorder, const GroupedGemm& product, const Tensor& weight);
 

@@ -1,6 +1,7 @@
 #include "backends/vulkan/queue.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tamis::vulkan {
 namespace {
@@ -41,27 +42,44 @@ Result<std::unique_ptr<Recording>> VulkanQueue::free_recording() {
 }
 
 Status VulkanQueue::open_target() {
+  TAMIS_RETURN_IF_ERROR(gpu_->alive());
   if (capturing_ != nullptr) return {};
   if (current_ != nullptr && current_->commands() >= kLongRecording)
     TAMIS_RETURN_IF_ERROR(submit_current(nullptr));
   if (current_ != nullptr) return {};
-  TAMIS_ASSIGN_OR_RETURN(current_, free_recording());
-  return current_->begin();
+  TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Recording> recording, free_recording());
+  TAMIS_RETURN_IF_ERROR(recording->begin());
+  current_ = std::move(recording);
+  return {};
 }
 
-// Submits what was recorded, and behind it `then`, as one batch.
+// Submits what was recorded, and behind it `then`, as one batch. What cannot be submitted will never run: the
+// next sync says so, too, since the caller of this may not be the one who wants the results.
 Status VulkanQueue::submit_current(Recording* then) {
+  std::unique_ptr<Recording> current = std::move(current_);
+  if (current == nullptr && then == nullptr && wait_semaphores_.empty()) return {};
+  if (current != nullptr && !downloads_.empty()) current->release_to_host();
+  Status status = current != nullptr ? current->end() : Status();
+  if (status.ok()) status = submit(current.get(), then);
+  if (!status.ok()) {
+    downloads_.clear();
+    if (failed_.ok()) failed_ = status;
+    return status;
+  }
+  if (current != nullptr) running_.push_back({std::move(current), timeline_->submitted()});
+  wait_semaphores_.clear();
+  wait_values_.clear();
+  return {};
+}
+
+// Either may be null.
+Status VulkanQueue::submit(const Recording* first, const Recording* second) {
   std::array<VkCommandBuffer, 2> buffers{};
   std::uint32_t count = 0;
-  const std::uint64_t value = timeline_->submitted() + 1;
-  if (current_ != nullptr) {
-    if (!downloads_.empty()) current_->release_to_host();
-    TAMIS_RETURN_IF_ERROR(current_->end());
-    buffers[count++] = current_->handle();
-    running_.push_back({std::move(current_), value});
+  for (const Recording* recording : {first, second}) {
+    if (recording != nullptr) buffers[count++] = recording->handle();
   }
-  if (then != nullptr) buffers[count++] = then->handle();
-  if (count == 0 && wait_semaphores_.empty()) return {};
+  const std::uint64_t value = timeline_->submitted() + 1;
   const std::vector<VkPipelineStageFlags> stages(wait_semaphores_.size(), VK_PIPELINE_STAGE_ALL_COMMANDS_BIT);
   const VkSemaphore semaphore = timeline_->semaphore();
   VkTimelineSemaphoreSubmitInfo values{};
@@ -82,16 +100,17 @@ Status VulkanQueue::submit_current(Recording* then) {
   info.pSignalSemaphores = &semaphore;
   TAMIS_RETURN_IF_ERROR(gpu_->submit(info));
   timeline_->set_submitted(value);
-  wait_semaphores_.clear();
-  wait_values_.clear();
   return {};
 }
 
 // Submits, waits, and takes back what the work held.
 Status VulkanQueue::flush() {
   TAMIS_RETURN_IF_ERROR(submit_current(nullptr));
-  TAMIS_RETURN_IF_ERROR(timeline_->wait(timeline_->submitted()));
-  TAMIS_RETURN_IF_ERROR(finish_downloads());
+  if (Status waited = timeline_->wait(timeline_->submitted()); !waited.ok()) {
+    downloads_.clear();
+    return waited;
+  }
+  finish_downloads();
   for (Running& running : running_) free_.push_back(std::move(running.recording));
   running_.clear();
   awaited_.clear();
@@ -102,6 +121,8 @@ Status VulkanQueue::flush() {
 Status VulkanQueue::sync() {
   if (capturing_ != nullptr) return invalid_argument("vulkan: sync while capturing");
   Status status = flush();
+  if (!failed_.ok()) status = std::exchange(failed_, Status());
+  if (status.ok()) status = gpu_->alive();
   gpu_->pipelines->save_if_due();
   if (status.ok()) status = gpu_->instance->take_validation_errors();
   status = log().explain(status);
@@ -111,6 +132,7 @@ Status VulkanQueue::sync() {
 
 Result<std::unique_ptr<Event>> VulkanQueue::record_event() {
   if (capturing_ != nullptr) return invalid_argument("vulkan: record_event while capturing");
+  TAMIS_RETURN_IF_ERROR(gpu_->alive());
   auto event = std::make_unique<VulkanEvent>();
   if (gpu_->physical.timestamp_bits > 0) {
     TAMIS_RETURN_IF_ERROR(open_target());
@@ -147,6 +169,7 @@ Result<double> VulkanQueue::elapsed_seconds(Event& begin, Event& end) {
 }
 
 Status VulkanQueue::begin_capture() {
+  TAMIS_RETURN_IF_ERROR(gpu_->alive());
   if (capturing_ != nullptr) return invalid_argument("vulkan: begin_capture: already capturing");
   TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<Recording> recording,
                          Recording::create(gpu_, Recording::Use::kManyTimes));

@@ -63,8 +63,9 @@ class VulkanQueue final : public Queue {
   Status open_target();
   Result<std::unique_ptr<Recording>> free_recording();
   Status submit_current(Recording* then);
+  Status submit(const Recording* first, const Recording* second);
   Status flush();
-  Status finish_downloads();
+  void finish_downloads();
   Result<std::int64_t> stage(std::int64_t bytes);
   Status fill_edge(VulkanBuffer& dst, std::int64_t offset, std::int64_t bytes, std::uint8_t value);
 
@@ -79,6 +80,7 @@ class VulkanQueue final : public Queue {
   Allocation staging_;
   std::int64_t staged_ = 0;
   std::vector<Download> downloads_;
+  Status failed_;                 // of a submission, for the next sync
   std::vector<Access> accesses_;  // of the launch being declared; kept for its memory
   std::vector<VkSemaphore> wait_semaphores_;
   std::vector<std::uint64_t> wait_values_;

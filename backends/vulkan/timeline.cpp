@@ -29,13 +29,14 @@ Timeline::~Timeline() {
 
 Status Timeline::wait(std::uint64_t value) {
   if (value <= completed_) return {};
+  TAMIS_RETURN_IF_ERROR(gpu_->alive());  // it might never be reached
   VkSemaphoreWaitInfo info{};
   info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO;
   info.semaphoreCount = 1;
   info.pSemaphores = &semaphore_;
   info.pValues = &value;
   TAMIS_RETURN_IF_ERROR(
-      check(gpu_->vk.vkWaitSemaphores(gpu_->device, &info, UINT64_MAX), "vkWaitSemaphores"));
+      gpu_->note(gpu_->vk.vkWaitSemaphores(gpu_->device, &info, UINT64_MAX), "vkWaitSemaphores"));
   completed_ = std::max(completed_, value);
   return {};
 }
@@ -66,7 +67,7 @@ Result<std::uint64_t> Timestamps::read(const Slot& slot) const {
   const VkResult result = gpu_->vk.vkGetQueryPoolResults(
       gpu_->device, slot.pool, slot.index, 1, sizeof(ticks), &ticks, sizeof(ticks), VK_QUERY_RESULT_64_BIT);
   if (result == VK_NOT_READY) return invalid_argument("vulkan: elapsed_seconds: an event has not come yet");
-  TAMIS_RETURN_IF_ERROR(check(result, "vkGetQueryPoolResults"));
+  TAMIS_RETURN_IF_ERROR(gpu_->note(result, "vkGetQueryPoolResults"));
   const std::uint32_t bits = gpu_->physical.timestamp_bits;
   return bits < 64 ? ticks & ((std::uint64_t{1} << bits) - 1) : ticks;
 }

@@ -79,12 +79,11 @@ Status VulkanQueue::download(std::span<std::byte> dst, Buffer& src, std::int64_t
 }
 
 // The work is done: what it copied into the staging memory goes where it was asked for.
-Status VulkanQueue::finish_downloads() {
+void VulkanQueue::finish_downloads() {
   for (const Download& download : downloads_) {
     std::memcpy(download.to, staging_.host() + download.staged, static_cast<std::size_t>(download.bytes));
   }
   downloads_.clear();
-  return {};
 }
 
 Status VulkanQueue::copy(Buffer& dst, std::int64_t dst_offset, Buffer& src, std::int64_t src_offset,

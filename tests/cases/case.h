@@ -91,7 +91,7 @@ struct Case {
   std::int64_t tokens = 0;  // 0: the case has no tokens to vary
   std::function<Case(std::int64_t tokens)> at_tokens{};
   bool large = false;    // of perf cases: too much for a CPU; bench times it on GPUs
-  bool ceiling = false;  // not of a model: bench measures the device's matrix rate with it
+  bool ceiling = false;  // not of a model: bench measures the device's matrix or copy rate with it
   // Of cases that select keys by scores which they compute on the way: the oracle's scores, [tokens, keys],
   // and the output [tokens, k] that holds the positions. Two devices may choose different keys within the
   // band.

@@ -24,6 +24,15 @@ void add_perf(CaseList& list) {
                  {.desc = {DType::kI32, {rows}}, .fill = fill_ints(0, tokens)});
   };
   add_timed(list, last_tokens, {1, 4096});
+  // All rows in their order: a kernel's copy, which bench holds against the queue's.
+  const auto copy = [](std::int64_t tokens) {
+    Case c = exact(fmt::format("copy_t{}", tokens),
+                   {.desc = {DType::kBF16, {tokens, 8192}}, .fill = fill_normal()},
+                   {.desc = {DType::kI32, {tokens}}, .fill = fill_iota()});
+    c.ceiling = true;
+    return c;
+  };
+  add_timed(list, copy, {4096});
 }
 
 }  // namespace

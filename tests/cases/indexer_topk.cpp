@@ -210,6 +210,9 @@ void add_traps(CaseList& list) {
   // Rows that stream the keys keep the best of two chunks, full of ties.
   const IndexerShape long_rows = with_format({.tokens = 2, .heads = 2, .dim = 4, .keys = 33500}, false);
   list.push_back(exact("long_rows", long_rows, 700));
+  // Rows that score a block of tokens at once take up to 512 of them.
+  list.push_back(
+      exact("blocks_of_tokens", with_format({.tokens = 530, .heads = 2, .dim = 16, .keys = 200}, false), 40));
 }
 
 // Pages, sequences and lengths of any value, NaN keys, padding; FP8 pages.

@@ -2,6 +2,7 @@
 // politely.
 #include <numeric>
 
+#include "core/ops/rms_norm/rms_norm.h"
 #include "tests/conformance/conformance.h"
 
 namespace tamis::conformance {
@@ -61,6 +62,29 @@ TEST_P(Memory, OutOfMemorySaysWhatIsNeededAndTheDeviceGoesOn) {
   EXPECT_FALSE(device_->alloc(-1).ok());
   const auto buffer = buffer_of(counting(64));
   EXPECT_EQ(read<std::uint8_t>(*buffer, 0, 64), counting(64));
+}
+
+// Experts of a large model are one weight of 7.5 GB.
+TEST_P(Memory, BuffersBeyondFourGiB) {
+  constexpr std::int64_t kGiB = 1ll << 30, kBytes = 4 * kGiB + 4096, kHigh = 4 * kGiB + 1024, kWidth = 64;
+  if (is_host() || device_->free_bytes() < 16 * kGiB) GTEST_SKIP() << "not enough device memory";
+  const auto large = must(device_->alloc(kBytes));
+  must(queue_->fill(*large, 0, 4096, 1));
+  must(queue_->fill(*large, 4 * kGiB, 4096, 2));
+  const std::vector<float> ones(kWidth, 1.0f);
+  must(queue_->upload(*large, kHigh, std::as_bytes(std::span(ones))));
+  const TensorDesc row(DType::kF32, {1, kWidth});
+  const std::vector<Tensor> operands{{row, large.get(), kHigh, nullptr},
+                                     {{DType::kF32, {kWidth}}, large.get(), kHigh, nullptr},
+                                     {row, large.get(), kHigh + 1024, nullptr}};
+  const RmsNormParams params{.eps = 0.0f};
+  const OpCall call{&op::rms_norm, &params, operands};
+  must(backend_->rows("rms_norm").back().launch(*queue_, call, Scratch{}));
+  must(queue_->copy(*large, 2048, *large, kHigh + 1024, 4 * kWidth));
+  EXPECT_EQ(read<float>(*large, 2048, kWidth), ones);
+  EXPECT_EQ(read<float>(*large, kHigh + 1024, kWidth), ones);
+  EXPECT_EQ(read<std::uint8_t>(*large, 0, 2048), std::vector<std::uint8_t>(2048, 1));
+  EXPECT_EQ(read<std::uint8_t>(*large, 4 * kGiB, 1024), std::vector<std::uint8_t>(1024, 2));
 }
 
 TEST_P(Memory, EmptyBuffersAndTransfers) {

@@ -1,5 +1,6 @@
 // `tamis parity op`: it names every fault that is planted in a row and passes the rows without one; what it
 // expects, saves and compares.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include "core/numeric/float16.h"
 #include "core/ops/linear/linear.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
+#include "tests/harness/host_instance.h"
 #include "tests/harness/must.h"
 #include "tests/parity/expected.h"
 #include "tests/parity/formats.h"
@@ -53,6 +55,26 @@ TEST(ParityCases, NamesAreUniqueAndTellNumbersApart) {
       EXPECT_EQ(c.name.find_first_of("/ ,"), std::string::npos) << op->name << " " << c.name;
       EXPECT_NE(c.name.find_first_not_of("0123456789"), std::string::npos) << op->name << " " << c.name;
     }
+  }
+}
+
+// More rows than the weight has would be written past its end.
+TEST(ParityCases, PiecesAreTheWholeWeight) {
+  const cases::CaseList list = cases::find_cases("linear");
+  const auto found = std::find_if(list.begin(), list.end(),
+                                  [](const cases::Case& c) { return !c.operands[1].piece_rows.empty(); });
+  ASSERT_NE(found, list.end());
+  cases::Case pieces = *found;
+  must(harness::make_instance(op::linear, pieces, 1));
+  const std::int64_t rows = pieces.operands[1].desc.dim(0);
+  for (const std::vector<std::int64_t>& wrong :
+       {std::vector<std::int64_t>{rows, 1}, std::vector<std::int64_t>{rows - 1},
+        std::vector<std::int64_t>{rows + 1, -1}}) {
+    pieces.operands[1].piece_rows = wrong;
+    const Status status = harness::make_instance(op::linear, pieces, 1).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << status.message();
+    const std::string where = fmt::format("case {}: w", pieces.name);
+    EXPECT_NE(status.message().find(where), std::string::npos) << status.message();
   }
 }
 

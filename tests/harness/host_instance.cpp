@@ -1,5 +1,6 @@
 #include "tests/harness/host_instance.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -51,9 +52,8 @@ WeightPiece make_piece(HostInstance& instance, const CaseOperand& operand, std::
   return piece;
 }
 
-const Weight* make_weight(HostInstance& instance, const CaseOperand& operand, Rng& rng) {
-  std::vector<std::int64_t> rows = operand.piece_rows;
-  if (rows.empty()) rows.push_back(operand.desc.elements() / operand.desc.dim(-1));
+Result<const Weight*> make_weight(HostInstance& instance, const CaseOperand& operand, Rng& rng) {
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<std::int64_t> rows, rows_of_pieces(operand));
   auto pieces = std::make_unique<std::vector<WeightPiece>>();
   for (std::int64_t count : rows) pieces->push_back(make_piece(instance, operand, count, rng));
   auto weight = std::make_unique<Weight>();
@@ -61,10 +61,23 @@ const Weight* make_weight(HostInstance& instance, const CaseOperand& operand, Rn
   weight->pieces = *pieces;
   instance.pieces.push_back(std::move(pieces));
   instance.weights.push_back(std::move(weight));
-  return instance.weights.back().get();
+  return static_cast<const Weight*>(instance.weights.back().get());
 }
 
 }  // namespace
+
+Result<std::vector<std::int64_t>> rows_of_pieces(const CaseOperand& operand) {
+  const std::int64_t wanted = operand.desc.elements() / std::max<std::int64_t>(1, operand.desc.dim(-1));
+  if (operand.piece_rows.empty()) return std::vector<std::int64_t>{wanted};
+  std::int64_t total = 0;
+  for (const std::int64_t rows : operand.piece_rows) {
+    if (rows < 1) return invalid_argument("a piece of {} rows", rows);
+    total += rows;
+  }
+  if (total != wanted)
+    return invalid_argument("pieces of {} rows, {} has {}", total, operand.desc.to_string(), wanted);
+  return operand.piece_rows;
+}
 
 Result<HostInstance> make_instance(const OpDef& op, const cases::Case& test_case, std::uint64_t seed) {
   if (test_case.operands.size() != op.operands.size()) {
@@ -87,7 +100,10 @@ Result<HostInstance> make_instance(const OpDef& op, const cases::Case& test_case
     if (!operand.fill)
       return invalid_argument("case {}: {} has no data", test_case.name, op.operands[i].name);
     if (op.operands[i].role == Role::kWeight && tensor.desc.rank >= 2) {
-      tensor.weight = make_weight(instance, operand, rng);
+      Result<const Weight*> weight = make_weight(instance, operand, rng);
+      TAMIS_RETURN_IF_ERROR(
+          weight.status().with_context(fmt::format("case {}: {}", test_case.name, op.operands[i].name)));
+      tensor.weight = *weight;
       continue;
     }
     tensor.buffer = new_buffer(instance, tensor.desc.span_bytes());

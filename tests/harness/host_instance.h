@@ -30,6 +30,10 @@ struct HostInstance {
   }
 };
 
+// The rows of the pieces that a weight operand is cut into. Fails where they are not those of the weight:
+// whoever reads the pieces would write past the end.
+Result<std::vector<std::int64_t>> rows_of_pieces(const cases::CaseOperand& operand);
+
 // Infers the output descs and fills the inputs. Fails when the case itself is malformed.
 Result<HostInstance> make_instance(const OpDef& op, const cases::Case& test_case, std::uint64_t seed);
 

@@ -3,7 +3,9 @@
 // that nobody reads. act_quant rounds every token once, not once per expert. Both products run the same list
 // of tiles.
 //
-//   order | list of tiles, [codes of x] | w13 | silu_mul [and codes of it] | w2 | combine
+//   [codes of x], order and list of tiles | w13 | silu_mul [and codes of it] | w2 | combine
+//
+// A bar is a barrier; order and list are one dispatch for few copies of tokens, else two with a bar between.
 #include "core/ops/moe_experts/moe_experts.h"
 
 #include <algorithm>
@@ -112,9 +114,10 @@ class Experts {
       : recorder_(recorder), call_(call), layout_(call, product), workspace_(workspace), product_(product) {}
 
   Status run() {
-    TAMIS_RETURN_IF_ERROR(order());
+    TAMIS_ASSIGN_OR_RETURN(const Activations x, round_tokens());
+    TAMIS_RETURN_IF_ERROR(order());  // beside it
     recorder_.barrier();
-    TAMIS_RETURN_IF_ERROR(gate_up());
+    TAMIS_RETURN_IF_ERROR(gate_up(x));
     recorder_.barrier();
     TAMIS_ASSIGN_OR_RETURN(const Activations product, activate());
     recorder_.barrier();
@@ -130,17 +133,37 @@ class Experts {
     return static_cast<std::uint64_t>(count) * dtype_size(call_[kX].desc.dtype);
   }
 
+  // The operand of the first product.
+  Result<Activations> round_tokens() {
+    const Tensor& x = call_[kX];
+    const ActQuant mode = call_.as<MoeExpertsParams>().act_quant;
+    if (mode == ActQuant::kNone)
+      return Activations{.data = address(x), .stride = row_stride(x), .type = type_of(x)};
+    const ActivationRows rows{.data = address(x),
+                              .stride = row_stride(x),
+                              .tokens = layout_.tokens,
+                              .width = layout_.hidden,
+                              .type = type_of(x)};
+    return quantize(recorder_, {mode, rounded_form(product_)}, rows, at(layout_.codes));
+  }
+
+  // The copies of tokens by expert, and the list of tiles of both products.
   Status order() {
     const Tensor& ids = call_[kIds];
-    return order_experts(recorder_, {.ids = address(ids),
-                                     .row_of = at(layout_.row_of),
-                                     .offsets = at(layout_.offsets),
-                                     .token_of = at(layout_.token_of),
-                                     .ids_stride = row_stride(ids),
-                                     .row_of_stride = static_cast<std::uint64_t>(4 * layout_.topk),
-                                     .tokens = dim(ids, 0),
-                                     .topk = dim(ids, 1),
-                                     .experts = static_cast<std::uint32_t>(layout_.experts)});
+    const ExpertOrder order{.ids = address(ids),
+                            .row_of = at(layout_.row_of),
+                            .offsets = at(layout_.offsets),
+                            .token_of = at(layout_.token_of),
+                            .ids_stride = row_stride(ids),
+                            .row_of_stride = static_cast<std::uint64_t>(4 * layout_.topk),
+                            .tokens = dim(ids, 0),
+                            .topk = dim(ids, 1),
+                            .experts = static_cast<std::uint32_t>(layout_.experts)};
+    const GroupedGemm tiles = product(0);
+    if (layout_.rows <= kFewCopies) return order_tiles(recorder_, order, tiles);
+    TAMIS_RETURN_IF_ERROR(order_experts(recorder_, order));
+    recorder_.barrier();
+    return list_tiles(recorder_, tiles, layout_.experts, false);
   }
 
   GroupedGemm product(std::int64_t width) const {
@@ -153,22 +176,10 @@ class Experts {
             .product = product_};
   }
 
-  Status gate_up() {
+  Status gate_up(const Activations& x) {
     GroupedGemm product = this->product(2 * layout_.inner);
+    product.x = x;
     product.index = at(layout_.token_of);
-    TAMIS_RETURN_IF_ERROR(list_tiles(recorder_, product, layout_.experts, false));
-    const Tensor& x = call_[kX];
-    const ActivationRows rows{.data = address(x),
-                              .stride = row_stride(x),
-                              .tokens = layout_.tokens,
-                              .width = layout_.hidden,
-                              .type = type_of(x)};
-    product.x = {.data = rows.data, .stride = rows.stride, .type = rows.type};
-    if (const ActQuant mode = call_.as<MoeExpertsParams>().act_quant; mode != ActQuant::kNone) {
-      TAMIS_ASSIGN_OR_RETURN(product.x,
-                             quantize(recorder_, {mode, rounded_form(product_)}, rows, at(layout_.codes)));
-    }
-    recorder_.barrier();
     return multiply_tiles(recorder_, product, call_[kW13]);
   }
 

@@ -1,92 +1,43 @@
-// Vulkan rows of sparse_mla: shaders/sparse_mla. `split` deals the keys of a token to several work groups;
-// how many depends on the number of tokens, so its sums do, too.
+// Vulkan rows of sparse_mla: shaders/sparse_mla.
 #include "core/ops/sparse_mla/sparse_mla.h"
 
-#include "backends/vulkan/latent_attention_coopmat.h"
+#include "backends/vulkan/latent_rows.h"
 
 namespace tamis::vulkan {
 namespace {
 
 using namespace sparse_mla_operand;
 
-LatentOperands operands(const OpCall& call) {
-  return {call[kQLatent], call[kQRope], call[kCache], call[kOut], call[kLse]};
-}
+struct SparseMla {
+  using Params = SparseMlaParams;
+  static constexpr const char* kName = "sparse_mla";
+  static constexpr const char* kShader = "sparse_mla/portable";
+  static constexpr const char* kMatrixShader = "sparse_mla/heads32_bf16_coopmat";
 
-Reason accepts(const DeviceInfo& device, const OpCall& call) { return accept_latent(device, operands(call)); }
+  static LatentOperands operands(const OpCall& call) {
+    return {call[kQLatent], call[kQRope], call[kCache], call[kOut], call[kLse]};
+  }
 
-constexpr const char* kMatrixShader = "sparse_mla/heads32_bf16_coopmat";
+  static std::int64_t most_keys(const OpCall& call) { return call[kSlots].desc.dim(1); }
 
-Reason accepts_matrices(const DeviceInfo& device, const OpCall& call) {
-  return accept_latent_matrices(device, operands(call), call.as<SparseMlaParams>().format, kMatrixShader);
-}
-
-std::int64_t most_keys(const OpCall& call) { return call[kSlots].desc.dim(1); }
-
-LatentAttention arguments_of(const OpCall& call) {
-  const auto& params = call.as<SparseMlaParams>();
-  LatentAttention args =
-      latent_attention(operands(call), kv_cache_of(call[kCache], params.c, params.r), params.scale);
-  args.slots = address(call[kSlots]);
-  args.slots_stride = row_stride(call[kSlots]);
-  args.entries = dim(call[kSlots], 1);
-  args.length = address(call[kLength]);
-  args.sink = address(call[kSink]);
-  args.max_logits = address(call[kMaxLogits]);
-  return args;
-}
-
-Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
-  VulkanQueue& recorder = as_vulkan(queue);
-  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
-  LatentAttention args = arguments_of(call);
-  use_parts(scratch, call[kQLatent].desc, args);
-  return dispatch_latent(recorder, "sparse_mla/portable", operands(call), call.as<SparseMlaParams>().format,
-                         args);
-}
-
-Status launch_matrices(Queue& queue, const OpCall& call, const Scratch& scratch) {
-  VulkanQueue& recorder = as_vulkan(queue);
-  TAMIS_RETURN_IF_ERROR(recorder.begin_launch(call, scratch));
-  LatentAttention args = arguments_of(call);
-  use_parts(scratch, call[kQLatent].desc, args);
-  return dispatch_latent_matrices(recorder, kMatrixShader, operands(call), call.as<SparseMlaParams>().format,
-                                  args);
-}
-
-constexpr KernelRow kRows[] = {
-    {.name = "vulkan.sparse_mla.split_bf16_coopmat",
-     .op = "sparse_mla",
-     .families = "coopmat",
-     .needs = kNeedsBf16Matrices,
-     .numerics = {.accuracy = "bf16"},
-     .accepts = accepts_matrices,
-     .prefers = prefers_matrix_split<&most_keys>,
-     .workspace = matrix_workspace<&most_keys>,
-     .launch = launch_matrices},
-    {.name = "vulkan.sparse_mla.bf16_coopmat",
-     .op = "sparse_mla",
-     .families = "coopmat",
-     .needs = kNeedsBf16Matrices,
-     .numerics = {.accuracy = "bf16", .invariance = Invariance::kBatch},
-     .accepts = accepts_matrices,
-     .launch = launch_matrices},
-    {.name = "vulkan.sparse_mla.split",
-     .op = "sparse_mla",
-     .families = "portable",
-     .needs = kNeeds,
-     .accepts = accepts,
-     .prefers = prefers_split<&most_keys>,
-     .workspace = split_workspace<&most_keys>,
-     .launch = launch},
-    {.name = "vulkan.sparse_mla.portable",
-     .op = "sparse_mla",
-     .families = "portable",
-     .needs = kNeeds,
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .launch = launch},
+  static LatentAttention arguments(const OpCall& call) {
+    const auto& params = call.as<Params>();
+    LatentAttention args =
+        latent_attention(operands(call), kv_cache_of(call[kCache], params.c, params.r), params.scale);
+    args.slots = address(call[kSlots]);
+    args.slots_stride = row_stride(call[kSlots]);
+    args.entries = dim(call[kSlots], 1);
+    args.length = address(call[kLength]);
+    args.sink = address(call[kSink]);
+    args.max_logits = address(call[kMaxLogits]);
+    return args;
+  }
 };
+
+constexpr auto kRows = LatentRows<SparseMla>::table({.split_matrices = "vulkan.sparse_mla.split_bf16_coopmat",
+                                                     .matrices = "vulkan.sparse_mla.bf16_coopmat",
+                                                     .split = "vulkan.sparse_mla.split",
+                                                     .portable = "vulkan.sparse_mla.portable"});
 
 }  // namespace
 
