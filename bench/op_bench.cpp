@@ -138,7 +138,15 @@ class DeviceRun {
     return time_once(*queue_, launch);
   }
 
+  // Whether the row takes the case; its operands are made.
+  Result<bool> takes(const Work& work) {
+    TAMIS_RETURN_IF_ERROR(set_case(work.op, work.test_case));
+    if (!check_features(work.row.needs, device_.info()).accepted()) return false;
+    return work.row.accepts == nullptr || work.row.accepts(device_.info(), data_->planned()).accepted();
+  }
+
   // How many tokens of the case keep a launch within the limit, from launches over a 64th and a 16th of them.
+  // All of them where the row does not take so few.
   Result<std::int64_t> fitting_tokens(const Work& work) {
     const std::int64_t tokens = work.test_case.tokens;
     if (!work.test_case.at_tokens || tokens < 2) return tokens;
@@ -146,8 +154,11 @@ class DeviceRun {
     for (std::int64_t divisor : {64, 16}) {
       const std::int64_t few = std::max<std::int64_t>(1, tokens / divisor);
       if (!probes.empty() && static_cast<double>(few) <= probes.back().tokens) break;
-      const cases::Case small = work.test_case.at_tokens(few);
-      TAMIS_ASSIGN_OR_RETURN(const double seconds, probe({work.op, small, work.row}));
+      const cases::Case fewer = work.test_case.at_tokens(few);
+      const Work small{work.op, fewer, work.row};
+      TAMIS_ASSIGN_OR_RETURN(const bool taken, takes(small));
+      if (!taken) return tokens;
+      TAMIS_ASSIGN_OR_RETURN(const double seconds, probe(small));
       probes.push_back({static_cast<double>(few), seconds});
       if (predict(probes, static_cast<double>(tokens)) <= options_.longest_seconds) return tokens;
       if (seconds > options_.longest_seconds) break;
@@ -157,11 +168,9 @@ class DeviceRun {
 
   // The first round of a row, if the row takes the case.
   Status add_pending(const Work& work, std::vector<Pending>& pending) {
-    TAMIS_RETURN_IF_ERROR(set_case(work.op, work.test_case));
+    TAMIS_ASSIGN_OR_RETURN(const bool taken, takes(work));
+    if (!taken) return {};
     const RowChoice choice = choose_row(backend_.rows(work.op.name), device_.info(), data_->planned());
-    if (!check_features(work.row.needs, device_.info()).accepted()) return {};
-    if (work.row.accepts != nullptr && !work.row.accepts(device_.info(), data_->planned()).accepted())
-      return {};
     Row row = machine_;
     row.op = work.op.name;
     row.case_name = work.test_case.name;
