@@ -89,8 +89,9 @@ std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
   return mla::bf16_attention_workspace(call, layout_of(call), device.units);
 }
 
+template <const Bf16Kernels& kernels>
 Status compute_bf16(const OpCall& call, const Scratch& scratch) {
-  mla::bf16_attention(call, operands_of(call), scratch.workspace->host() + scratch.workspace_offset);
+  mla::bf16_attention(call, operands_of(call), kernels, scratch.workspace->host() + scratch.workspace_offset);
   return {};
 }
 
@@ -107,13 +108,20 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
+    {.name = "cpu.sparse_mla.amx_bf16",
+     .op = "sparse_mla",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .accepts = accepts_bf16,
+     .workspace = workspace_bf16,
+     .launch = launch<&compute_bf16<kBf16Amx>>},
     {.name = "cpu.sparse_mla.avx512_bf16",
      .op = "sparse_mla",
      .families = "avx512",
      .needs = {.all_of = kBf16ProductNeeds},
      .accepts = accepts_bf16,
      .workspace = workspace_bf16,
-     .launch = launch<&compute_bf16>},
+     .launch = launch<&compute_bf16<kBf16Avx512>>},
     {.name = "cpu.sparse_mla.avx512",
      .op = "sparse_mla",
      .families = "avx512",

@@ -43,6 +43,7 @@ struct Bf16Kernels {
 };
 
 extern const Bf16Kernels kBf16Avx512;
+extern const Bf16Kernels kBf16Amx;  // AMX for `add`, the others are those of AVX-512
 void add_blocks_amx(const BlockProduct& product);
 
 }  // namespace tamis::cpu

@@ -226,8 +226,12 @@ void multiply(const ProductInput& in, std::int64_t first, std::int64_t count, fl
 }
 
 void add_avx512(const BlockProduct& product) { kBf16Avx512.add(product); }
+void dot_avx512(const DotRows& d) { kBf16Avx512.dot(d); }
+void widen_avx512(const BlockRows& block, std::uint16_t* dst) { kBf16Avx512.widen(block, dst); }
 
 }  // namespace
+
+const Bf16Kernels kBf16Amx{&dot_avx512, &widen_avx512, &add_blocks_amx};
 
 const Product kAvx512Bf16Product{&row_bytes, &prepare, &scratch_bytes, &multiply<&add_avx512, kFewRows>};
 const Product kAmxProduct{&row_bytes, &prepare, &scratch_bytes, &multiply<&add_blocks_amx, kFewRowsAmx>};

@@ -32,7 +32,7 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 struct Cut {
   std::int64_t tokens, heads, head_tiles, splits;
   std::int64_t groups;  // of columns that share a scale; 1 where there are no scales
-  std::int64_t keys, values, scores, weights, scales, outputs;
+  std::int64_t keys, values, scores, weights, scales, spare, outputs;
 
   Cut(const OpCall& call, const KvLayout& layout, std::int64_t units) {
     const std::int64_t all_heads = call[kQLatent].desc.dim(1);
@@ -48,12 +48,13 @@ struct Cut {
     scores = 4 * heads * kBlockKeys;
     weights = 2 * 2 * groups * heads * kBlockKeys;
     scales = 4 * groups * kBlockKeys;
+    spare = 4 * 1024;
     outputs = (4 * heads * layout.c + std::int64_t{sizeof(SoftmaxState)} * heads + 63) / 64 * 64;
   }
 
   std::int64_t tiles() const { return tokens * head_tiles; }
   std::int64_t items() const { return tiles() * splits; }
-  std::int64_t thread_bytes() const { return keys + values + scores + weights + scales; }
+  std::int64_t thread_bytes() const { return keys + values + scores + weights + scales + spare; }
   // Outputs belong to a thread, or, where they are merged, to an item.
   std::int64_t bytes(std::int64_t units) const {
     return units * thread_bytes() + (splits > 1 ? items() : units) * outputs;
@@ -106,8 +107,10 @@ class RowWalker {
 // One item.
 class Item {
  public:
-  Item(const LatentOperands& operands, const Cut& cut, std::byte* memory, std::byte* outputs)
-      : layout_(operands.layout),
+  Item(const LatentOperands& operands, const Bf16Kernels& products, const Cut& cut, std::byte* memory,
+       std::byte* outputs)
+      : products_(products),
+        layout_(operands.layout),
         packed_(operands.layout.format == KvFormat::kPackedFp8),
         operands_(operands),
         cut_(cut),
@@ -116,6 +119,7 @@ class Item {
         scores_(reinterpret_cast<float*>(memory + cut.keys + cut.values)),
         weights_(reinterpret_cast<std::uint16_t*>(memory + cut.keys + cut.values + cut.scores)),
         scales_(reinterpret_cast<float*>(memory + cut.keys + cut.values + cut.scores + cut.weights)),
+        spare_(reinterpret_cast<float*>(memory + cut.thread_bytes() - cut.spare)),
         outputs_(reinterpret_cast<float*>(outputs)),
         states_(reinterpret_cast<SoftmaxState*>(outputs_ + cut.heads * operands.layout.c)) {}
 
@@ -176,8 +180,8 @@ class Item {
       rope.format = WeightFormat::kBF16;
       rope.cols = layout_.r;
       std::uint16_t* keys = keys_ + first * (layout_.c + layout_.r);
-      kBf16Avx512.widen(latent, keys);
-      kBf16Avx512.widen(rope, keys + layout_.c * kBlockRows);
+      products_.widen(latent, keys);
+      products_.widen(rope, keys + layout_.c * kBlockRows);
       kKernels.widen_values({block.rows + first, kBlockRows, layout_.c, format}, values_ + first * 16,
                             kValueStride);
     }
@@ -195,6 +199,7 @@ class Item {
       p.block_count = std::min<std::int64_t>(4, blocks - first);
       p.c = scores_ + first * kBlockRows;
       p.ldc = kBlockKeys;
+      p.spare = spare_;
       const std::uint16_t* keys = keys_ + first * kBlockRows * width;
       const auto* query = reinterpret_cast<const std::uint16_t*>(row_address(latent, token_, head_));
       p.x_stride = latent.desc.stride(1);
@@ -203,14 +208,14 @@ class Item {
         p.blocks = keys + c * kBlockRows;
         p.pairs = std::min(run, layout_.c - c) / 2;
         p.w_scales = packed_ ? scales_ + c / kScaleGroup * kBlockKeys + first * kBlockRows : nullptr;
-        kBf16Avx512.add(p);
+        products_.add(p);
       }
       p.x = reinterpret_cast<const std::uint16_t*>(row_address(rope, token_, head_));
       p.x_stride = rope.desc.stride(1);
       p.blocks = keys + layout_.c * kBlockRows;
       p.pairs = layout_.r / 2;
       p.w_scales = nullptr;
-      kBf16Avx512.add(p);
+      products_.add(p);
     }
   }
 
@@ -226,10 +231,11 @@ class Item {
       p.pairs = ceil_div(n, 32) * 16;
       p.c = outputs_ + c;
       p.ldc = layout_.c;
-      kBf16Avx512.add(p);
+      products_.add(p);
     }
   }
 
+  const Bf16Kernels& products_;
   const KvLayout& layout_;
   bool packed_;
   const LatentOperands& operands_;
@@ -240,8 +246,9 @@ class Item {
   std::uint16_t* weights_;         // [groups, heads, kBlockKeys]
   std::uint16_t* rest_ = nullptr;  // what rounding left of the weights; null: not multiplied
   float* scales_;                  // [groups, kBlockKeys]
-  float* outputs_;                 // [heads, c]
-  SoftmaxState* states_;           // [heads]
+  float* spare_;
+  float* outputs_;        // [heads, c]
+  SoftmaxState* states_;  // [heads]
   std::int64_t token_ = 0, head_ = 0, heads_ = 0;
 };
 
@@ -300,7 +307,8 @@ std::int64_t bf16_attention_workspace(const OpCall& call, const KvLayout& layout
   return Cut(call, layout, units).bytes(units);
 }
 
-void bf16_attention(const OpCall& call, const LatentOperands& operands, std::byte* workspace) {
+void bf16_attention(const OpCall& call, const LatentOperands& operands, const Bf16Kernels& kernels,
+                    std::byte* workspace) {
   const Cut cut(call, operands.layout, thread_count());
   std::byte* outputs = workspace + thread_count() * cut.thread_bytes();
   const std::int64_t all_heads = call[kQLatent].desc.dim(1);
@@ -309,7 +317,7 @@ void bf16_attention(const OpCall& call, const LatentOperands& operands, std::byt
       const std::int64_t tile = i / cut.splits, token = tile / cut.head_tiles;
       const std::int64_t head = tile % cut.head_tiles * cut.heads;
       std::byte* out = outputs + (cut.splits > 1 ? i : thread) * cut.outputs;
-      Item item(operands, cut, workspace + thread * cut.thread_bytes(), out);
+      Item item(operands, kernels, cut, workspace + thread * cut.thread_bytes(), out);
       item.run(token, head, std::min(cut.heads, all_heads - head),
                RowWalker(call, token, i % cut.splits, cut.splits));
       if (cut.splits == 1) finish(operands, cut, tile, out);

@@ -1,0 +1,27 @@
+// AMX tiles for files that are compiled for them: the intrinsics, and their configuration. A build with
+// TAMIS_EMULATE_AMX, made for tests on CPUs without AMX, has functions in place of the intrinsics.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#ifdef TAMIS_EMULATE_AMX
+#include "tests/amx_emulation/tiles.h"
+#endif
+
+namespace tamis::cpu::amx {
+
+struct TileConfig {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {};
+  std::uint8_t rows[16] = {};
+};
+
+// Stores by vectors must not sink below loads of tiles from the same memory: GCC 12's _tile_loadd names no
+// memory.
+#define TAMIS_TILES_READ_MEMORY() __asm__ volatile("" ::: "memory")
+
+}  // namespace tamis::cpu::amx
