@@ -20,6 +20,13 @@ struct TileConfig {
   std::uint8_t rows[16] = {};
 };
 
+// GCC 12's _tile_loadconfig names eight bytes of memory, and the compiler would drop stores to the others.
+#define TAMIS_CONFIGURE_TILES(config)                   \
+  do {                                                  \
+    __asm__ volatile("" : : "r"(&(config)) : "memory"); \
+    _tile_loadconfig(&(config));                        \
+  } while (false)
+
 // Stores by vectors must not sink below loads of tiles from the same memory: GCC 12's _tile_loadd names no
 // memory.
 #define TAMIS_TILES_READ_MEMORY() __asm__ volatile("" ::: "memory")

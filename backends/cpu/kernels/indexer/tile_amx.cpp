@@ -20,7 +20,7 @@ std::int64_t all_heads(const TileShape& shape) {
 void begin() {
   alignas(64) amx::TileConfig config;
   for (int tile = 0; tile < 8; ++tile) config.rows[tile] = 16, config.row_bytes[tile] = 64;
-  _tile_loadconfig(&config);
+  TAMIS_CONFIGURE_TILES(config);
 }
 
 void end() { _tile_release(); }

@@ -23,7 +23,7 @@ void configure(std::int64_t rows) {
   }
   config.rows[kSums] = config.rows[kSums + 1] = config.rows[kX] = upper;
   config.rows[kSums + 2] = config.rows[kSums + 3] = config.rows[kX + 1] = lower > 0 ? lower : 1;
-  _tile_loadconfig(&config);
+  TAMIS_CONFIGURE_TILES(config);
 }
 
 struct TileSums {
