@@ -9,6 +9,7 @@
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
+#include "backends/cpu/kernels/sparse_mla/tile_attention.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -89,9 +90,21 @@ std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
   return mla::bf16_attention_workspace(call, layout_of(call), device.units);
 }
 
-template <const Bf16Kernels& kernels>
 Status compute_bf16(const OpCall& call, const Scratch& scratch) {
-  mla::bf16_attention(call, operands_of(call), kernels, scratch.workspace->host() + scratch.workspace_offset);
+  mla::bf16_attention(call, operands_of(call), scratch.workspace->host() + scratch.workspace_offset);
+  return {};
+}
+
+Reason accepts_tiles(const DeviceInfo&, const OpCall& call) {
+  return mla::accept_tile_attention(call, layout_of(call));
+}
+
+std::int64_t workspace_tiles(const DeviceInfo& device, const OpCall& call) {
+  return mla::tile_attention_workspace(call, layout_of(call), device.units);
+}
+
+Status compute_tiles(const OpCall& call, const Scratch& scratch) {
+  mla::tile_attention(call, operands_of(call), scratch.workspace->host() + scratch.workspace_offset);
   return {};
 }
 
@@ -112,16 +125,16 @@ constexpr KernelRow kRows[] = {
      .op = "sparse_mla",
      .families = "amx",
      .needs = {.all_of = kAmxProductNeeds},
-     .accepts = accepts_bf16,
-     .workspace = workspace_bf16,
-     .launch = launch<&compute_bf16<kBf16Amx>>},
+     .accepts = accepts_tiles,
+     .workspace = workspace_tiles,
+     .launch = launch<&compute_tiles>},
     {.name = "cpu.sparse_mla.avx512_bf16",
      .op = "sparse_mla",
      .families = "avx512",
      .needs = {.all_of = kBf16ProductNeeds},
      .accepts = accepts_bf16,
      .workspace = workspace_bf16,
-     .launch = launch<&compute_bf16<kBf16Avx512>>},
+     .launch = launch<&compute_bf16>},
     {.name = "cpu.sparse_mla.avx512",
      .op = "sparse_mla",
      .families = "avx512",

@@ -31,4 +31,11 @@ struct TileConfig {
 // memory.
 #define TAMIS_TILES_READ_MEMORY() __asm__ volatile("" ::: "memory")
 
+// All eight tiles with 16 rows of 64 bytes.
+static inline __attribute__((always_inline)) void configure_whole_tiles() {
+  alignas(64) TileConfig config;
+  for (int tile = 0; tile < 8; ++tile) config.rows[tile] = 16, config.row_bytes[tile] = 64;
+  TAMIS_CONFIGURE_TILES(config);
+}
+
 }  // namespace tamis::cpu::amx

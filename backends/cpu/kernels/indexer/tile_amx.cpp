@@ -17,11 +17,7 @@ std::int64_t all_heads(const TileShape& shape) {
   return (shape.heads + kTileHeads - 1) / kTileHeads * kTileHeads;
 }
 
-void begin() {
-  alignas(64) amx::TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) config.rows[tile] = 16, config.row_bytes[tile] = 64;
-  TAMIS_CONFIGURE_TILES(config);
-}
+void begin() { amx::configure_whole_tiles(); }
 
 void end() { _tile_release(); }
 

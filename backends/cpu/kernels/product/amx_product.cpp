@@ -37,7 +37,7 @@ bool packs(const Weight& weight, std::int64_t rows) {
 // Behind the codes: their scales, group by group.
 void pack(ActQuant act_quant, const std::byte* prepared, std::int64_t rows, std::int64_t k, std::byte* dst) {
   const std::int64_t row_bytes = bf16::row_bytes(k), columns = bf16::padded(k);
-  pack_rows_avx512({prepared, row_bytes, rows, columns}, dst);
+  pack_rows_avx512({prepared, row_bytes, rows, columns, rows}, dst);
   if (act_quant != ActQuant::kE4M3Group128F32) return;
   auto* scales = reinterpret_cast<float*>(dst + 2 * columns * rows);
   for (std::int64_t g = 0; g < bf16::groups(k); ++g) {

@@ -43,7 +43,6 @@ struct Bf16Kernels {
 };
 
 extern const Bf16Kernels kBf16Avx512;
-extern const Bf16Kernels kBf16Amx;  // AMX for `add`, the others are those of AVX-512
 void add_blocks_amx(const BlockProduct& product);
 
 }  // namespace tamis::cpu

@@ -161,8 +161,6 @@ void multiply(const ProductInput& in, std::int64_t first, std::int64_t count, fl
 }
 
 void add_avx512(const BlockProduct& product) { kBf16Avx512.add(product); }
-void dot_avx512(const DotRows& d) { kBf16Avx512.dot(d); }
-void widen_avx512(const BlockRows& block, std::uint16_t* dst) { kBf16Avx512.widen(block, dst); }
 
 }  // namespace
 
@@ -201,7 +199,6 @@ void multiply_cut(const ProductInput& in, std::int64_t first, std::int64_t count
 
 }  // namespace bf16
 
-const Bf16Kernels kBf16Amx{&bf16::dot_avx512, &bf16::widen_avx512, &add_blocks_amx};
 const Product kAvx512Bf16Product{.row_bytes = &bf16::row_bytes,
                                  .prepare = &bf16::prepare,
                                  .scratch_bytes = &bf16::scratch_bytes,

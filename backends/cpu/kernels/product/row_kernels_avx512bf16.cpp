@@ -2,6 +2,8 @@
 
 #include <immintrin.h>
 
+#include "backends/cpu/kernels/common/exp16.h"
+
 namespace tamis::cpu {
 namespace {
 
@@ -90,30 +92,13 @@ TAMIS_INLINE __m512 round_bf16(__m512 value) {
       _mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(value)), 16));
 }
 
-// exp of x <= 0 or NaN: kernels/common/exp.h in 16 lanes.
-TAMIS_INLINE __m512 exp_nonpositive(__m512 x) {
-  const __m512 low = _mm512_max_ps(_mm512_set1_ps(-87.0f), x);  // of a NaN and -87: NaN
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(low, _mm512_set1_ps(1.44269504088896341f)),
-                                        _MM_FROUND_TO_NEAREST_INT);
-  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), low);
-  r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), r);
-  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
-  p = _mm512_add_ps(_mm512_fmadd_ps(_mm512_mul_ps(p, r), r, r), _mm512_set1_ps(1.0f));
-  return _mm512_scalef_ps(p, n);
-}
-
 void silu_mul_bf16(const float* gate, const float* up, std::int64_t n, float* product) {
   const __m512 one = _mm512_set1_ps(1.0f);
   for (std::int64_t i = 0; i < n; i += 16) {
     const __mmask16 there = first_lanes(n - i);
     const __m512 g = round_bf16(_mm512_maskz_loadu_ps(there, gate + i));
     const __m512 u = round_bf16(_mm512_maskz_loadu_ps(there, up + i));
-    const __m512 e = exp_nonpositive(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_abs_ps(g)));
+    const __m512 e = exp16_nonpositive(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_abs_ps(g)));
     const __mmask16 negative = _mm512_cmp_ps_mask(g, _mm512_setzero_ps(), _CMP_LT_OQ);
     const __m512 share = _mm512_div_ps(_mm512_mask_mov_ps(one, negative, e), _mm512_add_ps(one, e));
     _mm512_mask_storeu_ps(product + i, there, round_bf16(_mm512_mul_ps(_mm512_mul_ps(g, share), u)));

@@ -26,10 +26,11 @@ struct StripeRows {
   WeightFormat format;
 };
 
-// Up to 16 prepared rows, bf16, `cols` of them, a multiple of 64: to [pair of columns][rows][2].
+// Up to 16 rows of bf16, `cols` of them, a multiple of 64: to [pair of columns][width][2]; rows behind the
+// count-th are zero.
 struct PackRows {
   const std::byte* rows;
-  std::int64_t row_bytes, count, cols;
+  std::int64_t row_bytes, count, cols, width;
 };
 
 // sums += weights · x, where x is packed rows from the stripe's first column on. Tiles of sums lie

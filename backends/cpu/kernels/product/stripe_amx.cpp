@@ -184,11 +184,7 @@ void multiply_stripe_amx(const StripeProduct& p) {
   }
 }
 
-void begin_stripes_amx() {
-  alignas(64) amx::TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) config.rows[tile] = kTileSize, config.row_bytes[tile] = kTileBytes;
-  TAMIS_CONFIGURE_TILES(config);
-}
+void begin_stripes_amx() { amx::configure_whole_tiles(); }
 
 void end_stripes_amx() { _tile_release(); }
 

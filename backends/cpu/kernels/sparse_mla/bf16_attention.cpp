@@ -6,6 +6,7 @@
 
 #include "backends/cpu/kernels/product/bf16.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_kernels.h"
+#include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
 
@@ -32,7 +33,7 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 struct Cut {
   std::int64_t tokens, heads, head_tiles, splits;
   std::int64_t groups;  // of columns that share a scale; 1 where there are no scales
-  std::int64_t keys, values, scores, weights, scales, spare, outputs;
+  std::int64_t keys, values, scores, weights, scales, outputs;
 
   Cut(const OpCall& call, const KvLayout& layout, std::int64_t units) {
     const std::int64_t all_heads = call[kQLatent].desc.dim(1);
@@ -48,69 +49,23 @@ struct Cut {
     scores = 4 * heads * kBlockKeys;
     weights = 2 * 2 * groups * heads * kBlockKeys;
     scales = 4 * groups * kBlockKeys;
-    spare = 4 * 1024;
     outputs = (4 * heads * layout.c + std::int64_t{sizeof(SoftmaxState)} * heads + 63) / 64 * 64;
   }
 
   std::int64_t tiles() const { return tokens * head_tiles; }
   std::int64_t items() const { return tiles() * splits; }
-  std::int64_t thread_bytes() const { return keys + values + scores + weights + scales + spare; }
+  std::int64_t thread_bytes() const { return keys + values + scores + weights + scales; }
   // Outputs belong to a thread, or, where they are merged, to an item.
   std::int64_t bytes(std::int64_t units) const {
     return units * thread_bytes() + (splits > 1 ? items() : units) * outputs;
   }
 };
 
-// Rows of the cache; null behind the n-th.
-struct RowBlock {
-  const std::byte* rows[kBlockKeys];
-  std::int64_t n;
-};
-
-// The valid entries of a token's list, block by block.
-class RowWalker {
- public:
-  RowWalker(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits)
-      : cache_(call[kCache]),
-        slots_(reinterpret_cast<const std::int32_t*>(row_address(call[kSlots], token))),
-        row_bytes_(cache_.desc.dim(1) * static_cast<std::int64_t>(dtype_size(cache_.desc.dtype))) {
-    std::int64_t length = call[kSlots].desc.dim(1);
-    if (call[kLength].present())
-      length = std::clamp<std::int64_t>(data<std::int32_t>(call[kLength])[token], 0, length);
-    at_ = length * split / splits;
-    end_ = length * (split + 1) / splits;
-    const std::int64_t rows = cache_.desc.dim(0);
-    for (std::int64_t i = 0; i < length; ++i) valid_ += slots_[i] >= 0 && slots_[i] < rows ? 1 : 0;
-  }
-
-  // Entries of the whole token.
-  std::int64_t valid() const { return valid_; }
-
-  // Fills the next block and begins to fetch it.
-  void next(RowBlock& block) {
-    block.n = 0;
-    for (; at_ < end_ && block.n < kBlockKeys; ++at_) {
-      if (slots_[at_] < 0 || slots_[at_] >= cache_.desc.dim(0)) continue;
-      const std::byte* row = row_address(cache_, slots_[at_]);
-      for (std::int64_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte, 0, 2);
-      block.rows[block.n++] = row;
-    }
-    std::fill(block.rows + block.n, block.rows + kBlockKeys, nullptr);
-  }
-
- private:
-  const Tensor& cache_;
-  const std::int32_t* slots_;
-  std::int64_t row_bytes_, at_ = 0, end_ = 0, valid_ = 0;
-};
-
 // One item.
 class Item {
  public:
-  Item(const LatentOperands& operands, const Bf16Kernels& products, const Cut& cut, std::byte* memory,
-       std::byte* outputs)
-      : products_(products),
-        layout_(operands.layout),
+  Item(const LatentOperands& operands, const Cut& cut, std::byte* memory, std::byte* outputs)
+      : layout_(operands.layout),
         packed_(operands.layout.format == KvFormat::kPackedFp8),
         operands_(operands),
         cut_(cut),
@@ -119,7 +74,6 @@ class Item {
         scores_(reinterpret_cast<float*>(memory + cut.keys + cut.values)),
         weights_(reinterpret_cast<std::uint16_t*>(memory + cut.keys + cut.values + cut.scores)),
         scales_(reinterpret_cast<float*>(memory + cut.keys + cut.values + cut.scores + cut.weights)),
-        spare_(reinterpret_cast<float*>(memory + cut.thread_bytes() - cut.spare)),
         outputs_(reinterpret_cast<float*>(outputs)),
         states_(reinterpret_cast<SoftmaxState*>(outputs_ + cut.heads * operands.layout.c)) {}
 
@@ -130,7 +84,7 @@ class Item {
     rest_ = rows.valid() < kRoundedWeights ? weights_ + cut_.groups * heads * kBlockKeys : nullptr;
     std::fill_n(outputs_, heads * layout_.c, 0.0f);
     std::fill_n(states_, heads, SoftmaxState{});
-    RowBlock blocks[2];
+    RowBlock<kBlockKeys> blocks[2];
     rows.next(blocks[0]);
     for (int i = 0; blocks[i].n > 0; i ^= 1) {
       rows.next(blocks[i ^ 1]);
@@ -139,7 +93,7 @@ class Item {
   }
 
  private:
-  void attend(const RowBlock& block) {
+  void attend(const RowBlock<kBlockKeys>& block) {
     widen(block);
     score(block.n);
     for (std::int64_t h = 0; h < heads_; ++h) {
@@ -159,7 +113,7 @@ class Item {
     if (rest_ != nullptr) accumulate(rest_, block.n);
   }
 
-  void widen(const RowBlock& block) {
+  void widen(const RowBlock<kBlockKeys>& block) {
     const std::int64_t rope_byte = packed_ ? layout_.c + 4 * cut_.groups : 2 * layout_.c;
     const WeightFormat format = packed_ ? WeightFormat::kE4M3 : WeightFormat::kBF16;
     const std::int64_t padded = ceil_div(block.n, 32) * 32;
@@ -180,8 +134,8 @@ class Item {
       rope.format = WeightFormat::kBF16;
       rope.cols = layout_.r;
       std::uint16_t* keys = keys_ + first * (layout_.c + layout_.r);
-      products_.widen(latent, keys);
-      products_.widen(rope, keys + layout_.c * kBlockRows);
+      kBf16Avx512.widen(latent, keys);
+      kBf16Avx512.widen(rope, keys + layout_.c * kBlockRows);
       kKernels.widen_values({block.rows + first, kBlockRows, layout_.c, format}, values_ + first * 16,
                             kValueStride);
     }
@@ -199,7 +153,6 @@ class Item {
       p.block_count = std::min<std::int64_t>(4, blocks - first);
       p.c = scores_ + first * kBlockRows;
       p.ldc = kBlockKeys;
-      p.spare = spare_;
       const std::uint16_t* keys = keys_ + first * kBlockRows * width;
       const auto* query = reinterpret_cast<const std::uint16_t*>(row_address(latent, token_, head_));
       p.x_stride = latent.desc.stride(1);
@@ -208,14 +161,14 @@ class Item {
         p.blocks = keys + c * kBlockRows;
         p.pairs = std::min(run, layout_.c - c) / 2;
         p.w_scales = packed_ ? scales_ + c / kScaleGroup * kBlockKeys + first * kBlockRows : nullptr;
-        products_.add(p);
+        kBf16Avx512.add(p);
       }
       p.x = reinterpret_cast<const std::uint16_t*>(row_address(rope, token_, head_));
       p.x_stride = rope.desc.stride(1);
       p.blocks = keys + layout_.c * kBlockRows;
       p.pairs = layout_.r / 2;
       p.w_scales = nullptr;
-      products_.add(p);
+      kBf16Avx512.add(p);
     }
   }
 
@@ -231,11 +184,10 @@ class Item {
       p.pairs = ceil_div(n, 32) * 16;
       p.c = outputs_ + c;
       p.ldc = layout_.c;
-      products_.add(p);
+      kBf16Avx512.add(p);
     }
   }
 
-  const Bf16Kernels& products_;
   const KvLayout& layout_;
   bool packed_;
   const LatentOperands& operands_;
@@ -246,9 +198,8 @@ class Item {
   std::uint16_t* weights_;         // [groups, heads, kBlockKeys]
   std::uint16_t* rest_ = nullptr;  // what rounding left of the weights; null: not multiplied
   float* scales_;                  // [groups, kBlockKeys]
-  float* spare_;
-  float* outputs_;        // [heads, c]
-  SoftmaxState* states_;  // [heads]
+  float* outputs_;                 // [heads, c]
+  SoftmaxState* states_;           // [heads]
   std::int64_t token_ = 0, head_ = 0, heads_ = 0;
 };
 
@@ -307,8 +258,7 @@ std::int64_t bf16_attention_workspace(const OpCall& call, const KvLayout& layout
   return Cut(call, layout, units).bytes(units);
 }
 
-void bf16_attention(const OpCall& call, const LatentOperands& operands, const Bf16Kernels& kernels,
-                    std::byte* workspace) {
+void bf16_attention(const OpCall& call, const LatentOperands& operands, std::byte* workspace) {
   const Cut cut(call, operands.layout, thread_count());
   std::byte* outputs = workspace + thread_count() * cut.thread_bytes();
   const std::int64_t all_heads = call[kQLatent].desc.dim(1);
@@ -317,7 +267,7 @@ void bf16_attention(const OpCall& call, const LatentOperands& operands, const Bf
       const std::int64_t tile = i / cut.splits, token = tile / cut.head_tiles;
       const std::int64_t head = tile % cut.head_tiles * cut.heads;
       std::byte* out = outputs + (cut.splits > 1 ? i : thread) * cut.outputs;
-      Item item(operands, kernels, cut, workspace + thread * cut.thread_bytes(), out);
+      Item item(operands, cut, workspace + thread * cut.thread_bytes(), out);
       item.run(token, head, std::min(cut.heads, all_heads - head),
                RowWalker(call, token, i % cut.splits, cut.splits));
       if (cut.splits == 1) finish(operands, cut, tile, out);

@@ -16,7 +16,6 @@
 // widening, softmax and fetching in equal parts.
 #pragma once
 
-#include "backends/cpu/kernels/product/bf16.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
 #include "core/base/reason.h"
 
@@ -24,8 +23,6 @@ namespace tamis::cpu::mla {
 
 Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout);
 std::int64_t bf16_attention_workspace(const OpCall& call, const KvLayout& layout, std::int64_t units);
-// By the products of `kernels`.
-void bf16_attention(const OpCall& call, const LatentOperands& operands, const Bf16Kernels& kernels,
-                    std::byte* workspace);
+void bf16_attention(const OpCall& call, const LatentOperands& operands, std::byte* workspace);
 
 }  // namespace tamis::cpu::mla
