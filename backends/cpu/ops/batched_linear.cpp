@@ -183,10 +183,8 @@ constexpr auto kRows = product_rows({
   .avx512 = {workspace<kAvx512Product>, launch<&compute<kAvx512Product, kAvx512Kn>>},
   .avx2 = {workspace<kAvx2Product>, launch<&compute<kAvx2Product, kAvx2Kn>>},
 #endif
-  .openblas = {workspace<kBlasProduct>, launch<&compute<kBlasProduct, kBlasKn>>}, .portable = {
-    workspace<kPortableProduct>,
-    launch<&compute<kPortableProduct, kPortableKn>>
-  }
+  .openblas = {workspace<kBlasProduct>, launch<&compute<kBlasProduct, kBlasKn>>},
+  .portable = {workspace<kPortableProduct>, launch<&compute<kPortableProduct, kPortableKn>>},
 });
 
 }  // namespace

@@ -160,10 +160,8 @@ constexpr auto kRows = product_rows({
   .avx512 = {workspace<kAvx512Product>, launch<&compute<kAvx512Product>>},
   .avx2 = {workspace<kAvx2Product>, launch<&compute<kAvx2Product>>},
 #endif
-  .openblas = {workspace<kBlasProduct>, launch<&compute<kBlasProduct>>}, .portable = {
-    workspace<kPortableProduct>,
-    launch<&compute<kPortableProduct>>
-  }
+  .openblas = {workspace<kBlasProduct>, launch<&compute<kBlasProduct>>},
+  .portable = {workspace<kPortableProduct>, launch<&compute<kPortableProduct>>},
 });
 
 }  // namespace
