@@ -32,17 +32,21 @@ class RowWalker {
     for (std::int64_t i = 0; i < length; ++i) valid_ += slots_[i] >= 0 && slots_[i] < rows ? 1 : 0;
   }
 
+  void fetch(const std::byte* row) const {
+    for (std::int64_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte, 0, 2);
+  }
+
   // Entries of the whole token.
   std::int64_t valid() const { return valid_; }
 
-  // Fills the next block and begins to fetch it.
+  // Fills the next block and, unless the caller does, begins to fetch it.
   template <std::int64_t keys>
-  void next(RowBlock<keys>& block) {
+  void next(RowBlock<keys>& block, bool fetches = true) {
     block.n = 0;
     for (; at_ < end_ && block.n < keys; ++at_) {
       if (slots_[at_] < 0 || slots_[at_] >= cache_.desc.dim(0)) continue;
       const std::byte* row = row_address(cache_, slots_[at_]);
-      for (std::int64_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte, 0, 2);
+      if (fetches) fetch(row);
       block.rows[block.n++] = row;
     }
     std::fill(block.rows + block.n, block.rows + keys, nullptr);
