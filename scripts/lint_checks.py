@@ -102,6 +102,8 @@ def make_rooms():
         Room(r"tests/hip_code/", NOTHING, r"hip/.*"),
         # A layer between the Vulkan backend and its driver.
         Room(r"tests/vulkan_faults/layer\.cpp$", r"tests/vulkan_faults/.*", VENDOR_HEADERS["vulkan"]),
+        # Stands in for instructions of the CPU.
+        Room(r"tests/amx_emulation/", NOTHING, VENDOR_HEADERS["cpu"]),
         Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),
         Room(r"apps/bench(_\w+)?\.(cpp|h)$", r"core/.*|apps/.*|bench/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"apps/parity_op\.cpp$", r"core/.*|apps/.*|tests/parity/.*", LIBRARIES + r"|CLI/.*"),

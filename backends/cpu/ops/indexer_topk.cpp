@@ -46,7 +46,7 @@ struct Plan {
   std::int64_t scratch_floats, capacity, slots;
 
   Plan(const TileKernel& kernel, const OpCall& call, std::int64_t threads)
-      : grid(make_grid(call[kQ].desc.dim(0), threads)),
+      : grid(make_grid(kernel, call[kQ].desc.dim(0), threads)),
         scratch_floats(thread_floats(kernel, score_call(call).shape(), grid.block_tokens)),
         capacity(candidate_capacity(call.as<IndexerTopkParams>().k)),
         slots(grid.splits > 1 ? grid.items() : threads) {}
@@ -106,17 +106,18 @@ class Selection {
   struct Feed {
     Candidates* buffers;
     std::int64_t first_token, k;
+    AppendKeys append;
 
     static void take(void* context, std::int64_t token, std::int64_t first, std::int64_t count,
                      const float* scores) {
       const auto& feed = *static_cast<Feed*>(context);
-      feed.buffers[token - feed.first_token].push(scores, first, count, feed.k);
+      feed.buffers[token - feed.first_token].push({scores, first, count, 0}, feed.k, feed.append);
     }
   };
 
   void score(std::int64_t item, std::int64_t slot, float* scratch) {
     const std::int64_t block_tokens = plan_.grid.block_tokens;
-    Feed feed{buffers_ + slot * block_tokens, item / plan_.grid.splits * block_tokens, k_};
+    Feed feed{buffers_ + slot * block_tokens, item / plan_.grid.splits * block_tokens, k_, kernel_.append};
     for (std::int64_t i = 0; i < block_tokens; ++i) {
       feed.buffers[i] = {keys_ + (slot * block_tokens + i) * plan_.capacity, 0, 0};
     }
@@ -185,6 +186,14 @@ Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefer
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
+    {.name = "cpu.indexer_topk.amx_bf16",
+     .op = "indexer_topk",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_bf16,
+     .workspace = workspace<kAmxTile>,
+     .launch = launch<&compute<kAmxTile>>},
     {.name = "cpu.indexer_topk.avx512_bf16",
      .op = "indexer_topk",
      .families = "avx512",

@@ -8,6 +8,7 @@
 #include "backends/cpu/host_tensor.h"
 #include "backends/cpu/kernels/common/expert_panels.h"
 #include "backends/cpu/kernels/common/tile_product.h"
+#include "backends/cpu/kernels/product/prepare_rows.h"
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
@@ -61,11 +62,13 @@ template <const Product& product>
 void prepare_panel(const OpCall& call, const Panel& panel, const Memory& memory) {
   const std::int64_t k = call[kX].desc.dim(1);
   parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    float* row = memory.products(thread);
-    for (std::int64_t i = begin; i < end; ++i) {
+    const auto load = [&](std::int64_t i, float* row) {
       load_floats(call[kX].desc.dtype, row_address(call[kX], panel.begin + i), k, row);
-      product.prepare(call.as<MoeGroupedGemmParams>().act_quant, row, k, memory.x + i * memory.sizes.row);
-    }
+    };
+    const InputRows rows{product, *call[kWeight].weight, call.as<MoeGroupedGemmParams>().act_quant, k, 0,
+                         memory.x};
+    const PrepareMemory thread_memory{memory.scratch(thread), memory.products(thread)};
+    prepare_panel_rows(rows, {panel, memory.offsets(), begin, end}, thread_memory, load);
   });
 }
 
@@ -91,7 +94,7 @@ void multiply_panel(const OpCall& call, const Panel& panel, const Memory& memory
       product.multiply(in, e * n + j, count, c, kProductOutputs);
       for (std::int64_t i = 0; i < rows; ++i) {
         std::byte* dst = row_address(y, panel.begin + first + i) + j * y_size;
-        store_floats(y.desc.dtype, c + i * kProductOutputs, count, dst);
+        store_sums(product, y.desc.dtype, c + i * kProductOutputs, count, dst);
       }
     }
   }
@@ -145,54 +148,21 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kX].desc.dim(0) >= kBlasRows ? accept() : reason::slower("fewer than 8 rows");
 }
 
-constexpr KernelRow kRows[] = {
+constexpr auto kRows = product_rows({
+  .op = "moe_grouped_gemm", .names = {"cpu.moe_grouped_gemm.amx_bf16", "cpu.moe_grouped_gemm.avx512_bf16",
+                                      "cpu.moe_grouped_gemm.avx512",   "cpu.moe_grouped_gemm.avx2",
+                                      "cpu.moe_grouped_gemm.openblas", "cpu.moe_grouped_gemm.portable"},
+  .accepts = accepts, .accepts_bf16 = accepts_bf16, .prefers_bf16_dot = prefers_bf16_dot,
+  .prefers_blas = prefers_blas,
 #if defined(__x86_64__)
-    {.name = "cpu.moe_grouped_gemm.amx_bf16",
-     .op = "moe_grouped_gemm",
-     .families = "amx",
-     .needs = {.all_of = kAmxProductNeeds},
-     .accepts = accepts_bf16,
-     .workspace = workspace<kAmxProduct>,
-     .launch = launch<&compute<kAmxProduct>>},
-    {.name = "cpu.moe_grouped_gemm.avx512_bf16",
-     .op = "moe_grouped_gemm",
-     .families = "avx512",
-     .needs = {.all_of = kBf16ProductNeeds},
-     .accepts = accepts_bf16,
-     .prefers = prefers_bf16_dot,
-     .workspace = workspace<kAvx512Bf16Product>,
-     .launch = launch<&compute<kAvx512Bf16Product>>},
-    {.name = "cpu.moe_grouped_gemm.avx512",
-     .op = "moe_grouped_gemm",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts,
-     .workspace = workspace<kAvx512Product>,
-     .launch = launch<&compute<kAvx512Product>>},
-    {.name = "cpu.moe_grouped_gemm.avx2",
-     .op = "moe_grouped_gemm",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts,
-     .workspace = workspace<kAvx2Product>,
-     .launch = launch<&compute<kAvx2Product>>},
+  .amx = {workspace<kAmxProduct>, launch<&compute<kAmxProduct>>},
+  .avx512_bf16 = {workspace<kAvx512Bf16Product>, launch<&compute<kAvx512Bf16Product>>},
+  .avx512 = {workspace<kAvx512Product>, launch<&compute<kAvx512Product>>},
+  .avx2 = {workspace<kAvx2Product>, launch<&compute<kAvx2Product>>},
 #endif
-    {.name = "cpu.moe_grouped_gemm.openblas",
-     .op = "moe_grouped_gemm",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace<kBlasProduct>,
-     .launch = launch<&compute<kBlasProduct>>},
-    {.name = "cpu.moe_grouped_gemm.portable",
-     .op = "moe_grouped_gemm",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace<kPortableProduct>,
-     .launch = launch<&compute<kPortableProduct>>},
-};
+  .openblas = {workspace<kBlasProduct>, launch<&compute<kBlasProduct>>},
+  .portable = {workspace<kPortableProduct>, launch<&compute<kPortableProduct>>},
+});
 
 }  // namespace
 

@@ -83,11 +83,23 @@ void multiply_vectors(const ProductInput& in, std::int64_t first, std::int64_t c
 
 }  // namespace
 
-const Product kPortableProduct{&row_bytes, &prepare, &scratch_bytes, &multiply_plain<&add_product_portable>};
-const Product kBlasProduct{&row_bytes, &prepare, &scratch_bytes, &multiply_plain<&add_product_blas>};
+const Product kPortableProduct{.row_bytes = &row_bytes,
+                               .prepare = &prepare,
+                               .scratch_bytes = &scratch_bytes,
+                               .multiply = &multiply_plain<&add_product_portable>};
+const Product kBlasProduct{.row_bytes = &row_bytes,
+                           .prepare = &prepare,
+                           .scratch_bytes = &scratch_bytes,
+                           .multiply = &multiply_plain<&add_product_blas>};
 #if defined(__x86_64__)
-const Product kAvx2Product{&row_bytes, &prepare, &scratch_bytes, &multiply_vectors<kF32Avx2>};
-const Product kAvx512Product{&row_bytes, &prepare, &scratch_bytes, &multiply_vectors<kF32Avx512>};
+const Product kAvx2Product{.row_bytes = &row_bytes,
+                           .prepare = &prepare,
+                           .scratch_bytes = &scratch_bytes,
+                           .multiply = &multiply_vectors<kF32Avx2>};
+const Product kAvx512Product{.row_bytes = &row_bytes,
+                             .prepare = &prepare,
+                             .scratch_bytes = &scratch_bytes,
+                             .multiply = &multiply_vectors<kF32Avx512>};
 #endif
 
 }  // namespace tamis::cpu
