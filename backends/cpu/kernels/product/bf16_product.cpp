@@ -46,12 +46,11 @@ void prepare(ActQuant act_quant, float* row, std::int64_t k, std::byte* dst) {
     for (std::int64_t begin = 0; begin < k; begin += kScaleGroup) {
       float* group = row + begin;
       const std::int64_t count = std::min(kScaleGroup, k - begin);
-      scales[begin / kScaleGroup] = scale_group(group, count, false);
-      for (std::int64_t i = 0; i < count; ++i)
-        group[i] = numeric::e4m3_to_float(numeric::float_to_e4m3(group[i]));
+      scales[begin / kScaleGroup] = scale_group(kAvx512RowOps, group, count, false);
+      kAvx512RowOps.quantize(1.0f, count, group);
     }
   } else {
-    fake_quantize_row(act_quant, row, k);
+    fake_quantize_row(kAvx512RowOps, act_quant, row, k);
   }
   for (std::int64_t i = 0; i < k; ++i)
     codes[i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(row[i]) >> 16);

@@ -26,8 +26,9 @@ std::int64_t scratch_bytes(std::int64_t k) {
   return 4 * kTileRows * (std::min(kTileCols, (k + 15) / 16 * 16) + 16);
 }
 
+template <const RowOps& ops>
 void prepare(ActQuant act_quant, float* row, std::int64_t k, std::byte* dst) {
-  fake_quantize_row(act_quant, row, k);
+  fake_quantize_row(ops, act_quant, row, k);
   std::memcpy(dst, row, static_cast<std::size_t>(k) * 4);
   std::memset(dst + k * 4, 0, static_cast<std::size_t>(row_bytes(k) - k * 4));
 }
@@ -83,11 +84,14 @@ void multiply_vectors(const ProductInput& in, std::int64_t first, std::int64_t c
 
 }  // namespace
 
-const Product kPortableProduct{&row_bytes, &prepare, &scratch_bytes, &multiply_plain<&add_product_portable>};
-const Product kBlasProduct{&row_bytes, &prepare, &scratch_bytes, &multiply_plain<&add_product_blas>};
+const Product kPortableProduct{&row_bytes, &prepare<kPortableRowOps>, &scratch_bytes,
+                               &multiply_plain<&add_product_portable>};
+const Product kBlasProduct{&row_bytes, &prepare<kPortableRowOps>, &scratch_bytes,
+                           &multiply_plain<&add_product_blas>};
 #if defined(__x86_64__)
-const Product kAvx2Product{&row_bytes, &prepare, &scratch_bytes, &multiply_vectors<kF32Avx2>};
-const Product kAvx512Product{&row_bytes, &prepare, &scratch_bytes, &multiply_vectors<kF32Avx512>};
+const Product kAvx2Product{&row_bytes, &prepare<kAvx2RowOps>, &scratch_bytes, &multiply_vectors<kF32Avx2>};
+const Product kAvx512Product{&row_bytes, &prepare<kAvx512RowOps>, &scratch_bytes,
+                             &multiply_vectors<kF32Avx512>};
 #endif
 
 }  // namespace tamis::cpu
