@@ -103,38 +103,34 @@ Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
 }
 #endif
 
+// A row: `base` says its name and what it needs beside the product.
+template <const Gemm& gemm, const F32Kernels* vectors = nullptr>
+constexpr KernelRow row(KernelRow base) {
+  base.op = "dense_mla";
+  if (base.accepts == nullptr) base.accepts = accepts;
+  base.workspace = workspace;
+  base.launch = launch<&compute<gemm, vectors>>;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.dense_mla.avx512",
-     .op = "dense_mla",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx512Gemm, &kF32Avx512>>},
-    {.name = "cpu.dense_mla.avx2",
-     .op = "dense_mla",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx2Gemm, &kF32Avx2>>},
+    row<kAvx512Gemm, &kF32Avx512>({.name = "cpu.dense_mla.avx512",
+                                   .families = "avx512",
+                                   .needs = {.all_of = kAvx512},
+                                   .accepts = accepts_vectors}),
+    row<kAvx2Gemm, &kF32Avx2>({.name = "cpu.dense_mla.avx2",
+                               .families = "avx2",
+                               .needs = {.all_of = kAvx2},
+                               .accepts = accepts_vectors}),
 #endif
-    {.name = "cpu.dense_mla.openblas",
-     .op = "dense_mla",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace,
-     .launch = launch<&compute<kBlasGemm>>},
-    {.name = "cpu.dense_mla.portable",
-     .op = "dense_mla",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute<kPortableGemm>>},
+    row<kBlasGemm>({.name = "cpu.dense_mla.openblas",
+                    .families = "openblas",
+                    .needs = {.all_of = kOpenBlas},
+                    .prefers = prefers_blas}),
+    row<kPortableGemm>({.name = "cpu.dense_mla.portable",
+                        .families = "portable",
+                        .numerics = {.invariance = Invariance::kBatch}}),
 };
 
 }  // namespace

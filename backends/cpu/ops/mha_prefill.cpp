@@ -157,38 +157,34 @@ Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
 }
 #endif
 
+// A row: `base` says its name and what it needs beside the product.
+template <const Gemm& gemm>
+constexpr KernelRow row(KernelRow base) {
+  base.op = "mha_prefill";
+  if (base.accepts == nullptr) base.accepts = accepts;
+  base.workspace = workspace;
+  base.launch = launch<&compute<gemm>>;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.mha_prefill.avx512",
-     .op = "mha_prefill",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx512Gemm>>},
-    {.name = "cpu.mha_prefill.avx2",
-     .op = "mha_prefill",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx2Gemm>>},
+    row<kAvx512Gemm>({.name = "cpu.mha_prefill.avx512",
+                      .families = "avx512",
+                      .needs = {.all_of = kAvx512},
+                      .accepts = accepts_vectors}),
+    row<kAvx2Gemm>({.name = "cpu.mha_prefill.avx2",
+                    .families = "avx2",
+                    .needs = {.all_of = kAvx2},
+                    .accepts = accepts_vectors}),
 #endif
-    {.name = "cpu.mha_prefill.openblas",
-     .op = "mha_prefill",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace,
-     .launch = launch<&compute<kBlasGemm>>},
-    {.name = "cpu.mha_prefill.portable",
-     .op = "mha_prefill",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute<kPortableGemm>>},
+    row<kBlasGemm>({.name = "cpu.mha_prefill.openblas",
+                    .families = "openblas",
+                    .needs = {.all_of = kOpenBlas},
+                    .prefers = prefers_blas}),
+    row<kPortableGemm>({.name = "cpu.mha_prefill.portable",
+                        .families = "portable",
+                        .numerics = {.invariance = Invariance::kBatch}}),
 };
 
 }  // namespace
