@@ -93,6 +93,14 @@ Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefer
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
+    {.name = "cpu.indexer_scores.amx_bf16",
+     .op = "indexer_scores",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .numerics = {.invariance = Invariance::kBatch},
+     .accepts = accepts_bf16,
+     .workspace = workspace<kAmxTile>,
+     .launch = launch<&compute<kAmxTile>>},
     {.name = "cpu.indexer_scores.avx512_bf16",
      .op = "indexer_scores",
      .families = "avx512",

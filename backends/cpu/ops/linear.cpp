@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/product/prepare_rows.h"
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
@@ -13,9 +14,6 @@ namespace tamis::cpu {
 namespace {
 
 using namespace linear_operand;
-
-// Activation rows prepared at a time: bounds the workspace for long prefills.
-constexpr std::int64_t kTokenBlock = 256;
 
 Reason accepts(const DeviceInfo&, const OpCall& call) {
   for (int i : {kX, kY}) {
@@ -40,7 +38,7 @@ struct Sizes {
 
   Sizes(const Product& product, const OpCall& call) {
     const std::int64_t k = call[kX].desc.dim(1);
-    tokens = std::min(call[kX].desc.dim(0), kTokenBlock);
+    tokens = std::min(call[kX].desc.dim(0), product.rows_at_once);
     row = product.row_bytes(k);
     x = tokens * row;
     scratch = product.scratch_bytes(k);
@@ -64,13 +62,16 @@ Status compute(const OpCall& call, const Scratch& scratch) {
   std::byte* prepared = scratch.workspace->host() + scratch.workspace_offset;
   const auto thread_memory = [&](int thread) { return prepared + sizes.x + thread * sizes.thread; };
   const std::int64_t outputs = product_outputs(n), blocks = (n + outputs - 1) / outputs;
-  for (std::int64_t first = 0; first < tokens; first += kTokenBlock) {
-    const std::int64_t count = std::min(kTokenBlock, tokens - first);
-    parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+  for (std::int64_t first = 0; first < tokens; first += sizes.tokens) {
+    const std::int64_t count = std::min(sizes.tokens, tokens - first);
+    const InputRows rows{product, *call[kWeight].weight, act_quant, k, count, prepared};
+    parallel_for(ceil_div(count, rows.group()), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
       auto* row = reinterpret_cast<float*>(thread_memory(thread) + sizes.scratch);
-      for (std::int64_t t = begin; t < end; ++t) {
-        load_floats(x.desc.dtype, row_address(x, first + t), k, row);
-        product.prepare(act_quant, row, k, prepared + t * sizes.row);
+      for (std::int64_t t = begin * rows.group(); t < std::min(end * rows.group(), count);
+           t += rows.group()) {
+        prepare_group(rows, t, {thread_memory(thread), row}, [&](std::int64_t i, float* floats) {
+          load_floats(x.desc.dtype, row_address(x, first + i), k, floats);
+        });
       }
     });
     parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
@@ -80,8 +81,8 @@ Status compute(const OpCall& call, const Scratch& scratch) {
         const std::int64_t columns = std::min(outputs, n - j);
         product.multiply(in, j, columns, c, kProductOutputs);
         for (std::int64_t t = 0; t < count; ++t) {
-          store_floats(y.desc.dtype, c + t * kProductOutputs, columns,
-                       row_address(y, first + t) + j * y_size);
+          store_sums(product, y.desc.dtype, c + t * kProductOutputs, columns,
+                     row_address(y, first + t) + j * y_size);
         }
       }
     });

@@ -8,6 +8,7 @@
 #include "backends/cpu/host_tensor.h"
 #include "backends/cpu/kernels/common/expert_panels.h"
 #include "backends/cpu/kernels/common/tile_product.h"
+#include "backends/cpu/kernels/product/prepare_rows.h"
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
@@ -61,11 +62,13 @@ template <const Product& product>
 void prepare_panel(const OpCall& call, const Panel& panel, const Memory& memory) {
   const std::int64_t k = call[kX].desc.dim(1);
   parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    float* row = memory.products(thread);
-    for (std::int64_t i = begin; i < end; ++i) {
+    const auto load = [&](std::int64_t i, float* row) {
       load_floats(call[kX].desc.dtype, row_address(call[kX], panel.begin + i), k, row);
-      product.prepare(call.as<MoeGroupedGemmParams>().act_quant, row, k, memory.x + i * memory.sizes.row);
-    }
+    };
+    const InputRows rows{product, *call[kWeight].weight, call.as<MoeGroupedGemmParams>().act_quant, k, 0,
+                         memory.x};
+    const PrepareMemory thread_memory{memory.scratch(thread), memory.products(thread)};
+    prepare_panel_rows(rows, {panel, memory.offsets(), begin, end}, thread_memory, load);
   });
 }
 
@@ -91,7 +94,7 @@ void multiply_panel(const OpCall& call, const Panel& panel, const Memory& memory
       product.multiply(in, e * n + j, count, c, kProductOutputs);
       for (std::int64_t i = 0; i < rows; ++i) {
         std::byte* dst = row_address(y, panel.begin + first + i) + j * y_size;
-        store_floats(y.desc.dtype, c + i * kProductOutputs, count, dst);
+        store_sums(product, y.desc.dtype, c + i * kProductOutputs, count, dst);
       }
     }
   }

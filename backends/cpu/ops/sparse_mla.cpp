@@ -9,6 +9,7 @@
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
+#include "backends/cpu/kernels/sparse_mla/tile_attention.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -94,6 +95,19 @@ Status compute_bf16(const OpCall& call, const Scratch& scratch) {
   return {};
 }
 
+Reason accepts_tiles(const DeviceInfo&, const OpCall& call) {
+  return mla::accept_tile_attention(call, layout_of(call));
+}
+
+std::int64_t workspace_tiles(const DeviceInfo& device, const OpCall& call) {
+  return mla::tile_attention_workspace(call, layout_of(call), device.units);
+}
+
+Status compute_tiles(const OpCall& call, const Scratch& scratch) {
+  mla::tile_attention(call, operands_of(call), scratch.workspace->host() + scratch.workspace_offset);
+  return {};
+}
+
 Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
   return accept_latent_vectors(layout_of(call));
 }
@@ -107,6 +121,13 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
+    {.name = "cpu.sparse_mla.amx_bf16",
+     .op = "sparse_mla",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .accepts = accepts_tiles,
+     .workspace = workspace_tiles,
+     .launch = launch<&compute_tiles>},
     {.name = "cpu.sparse_mla.avx512_bf16",
      .op = "sparse_mla",
      .families = "avx512",

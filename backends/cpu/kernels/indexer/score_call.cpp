@@ -15,8 +15,7 @@ constexpr float kNegInf = -std::numeric_limits<float>::infinity();
 struct Layout {
   std::int64_t weights, tile, key_scales, key, scores, kernel;  // queries come first
 
-  Layout(const TileShape& shape, std::int64_t block_tokens) {
-    const std::int64_t heads = padded_heads(shape.heads);
+  Layout(const TileShape& shape, std::int64_t heads, std::int64_t block_tokens) {
     weights = block_tokens * heads * shape.dim;
     tile = weights + block_tokens * heads;
     key_scales = tile + kTileKeys * shape.dim;
@@ -45,12 +44,13 @@ struct Parts {
   float* kernel;
 };
 
-void load_query(const ScoreCall& call, std::int64_t token, float* q, float* weights) {
+// `heads`: with the padding.
+void load_query(const ScoreCall& call, std::int64_t token, std::int64_t heads, float* q, float* weights) {
   const TileShape shape = call.shape();
   for (std::int64_t h = 0; h < shape.heads; ++h) {
     load_floats(call.q.desc.dtype, row_address(call.q, token, h), shape.dim, q + h * shape.dim);
   }
-  const std::int64_t padding = padded_heads(shape.heads) - shape.heads;
+  const std::int64_t padding = heads - shape.heads;
   std::fill_n(q + shape.heads * shape.dim, padding * shape.dim, 0.0f);
   const auto* w = reinterpret_cast<const float*>(row_address(call.w, token));
   for (std::int64_t h = 0; h < shape.heads; ++h) weights[h] = w[h];
@@ -142,7 +142,7 @@ Run next_run(const ScoreCall& call, std::int64_t begin, std::int64_t block_end) 
 void score_tile(const ScoreCall& call, const TileKernel& kernel, const Run& run, std::int64_t block_begin,
                 const LoadedTile& tile, const Parts& parts, const Sink& sink) {
   const TileShape shape = call.shape();
-  const std::int64_t heads = padded_heads(shape.heads);
+  const std::int64_t heads = kernel.padded_heads(shape.heads);
   for (std::int64_t t = run.begin; t < run.end; ++t) {
     const Visible keys = visible(call, t);
     const std::int64_t count = std::min(tile.count, keys.keys - tile.first);
@@ -203,33 +203,36 @@ Grid make_grid(std::int64_t tokens, std::int64_t threads) {
 }
 
 std::int64_t thread_floats(const TileKernel& kernel, const TileShape& shape, std::int64_t block_tokens) {
-  const std::int64_t floats = Layout(shape, block_tokens).kernel + kernel.scratch_floats(shape);
+  const std::int64_t floats =
+      Layout(shape, kernel.padded_heads(shape.heads), block_tokens).kernel + kernel.scratch_floats(shape);
   return (floats + 15) / 16 * 16;
 }
 
 void score_item(const ScoreCall& call, const TileKernel& kernel, const Grid& grid, std::int64_t item,
                 float* scratch, const Sink& sink) {
   const TileShape shape = call.shape();
-  const std::int64_t heads = padded_heads(shape.heads);
+  const std::int64_t heads = kernel.padded_heads(shape.heads);
   const std::int64_t block = item / grid.splits, split = item % grid.splits;
   const std::int64_t begin = block * grid.block_tokens,
                      end = std::min(begin + grid.block_tokens, call.tokens());
-  const Parts parts(scratch, Layout(shape, grid.block_tokens));
+  const Parts parts(scratch, Layout(shape, heads, grid.block_tokens));
   LoadedTile tile;
   for (Run run{begin, begin, {}}; run.end < end;) {
     run = next_run(call, run.end, end);
     if (run.keys.keys < sink.min_keys) continue;
     for (std::int64_t t = run.begin; t < run.end; ++t) {
       float* q = parts.queries + (t - begin) * heads * shape.dim;
-      load_query(call, t, q, parts.weights + (t - begin) * heads);
+      load_query(call, t, heads, q, parts.weights + (t - begin) * heads);
       if (kernel.prepare != nullptr) kernel.prepare(q, heads * shape.dim);
     }
     const std::int64_t tiles = (run.keys.keys + kTileKeys - 1) / kTileKeys;
     const std::int64_t last = tiles * (split + 1) / grid.splits;
+    if (kernel.begin != nullptr) kernel.begin();
     for (std::int64_t i = tiles * split / grid.splits; i < last; ++i) {
       load_tile(call, kernel, run.keys, i * kTileKeys, parts, tile);
       score_tile(call, kernel, run, begin, tile, parts, sink);
     }
+    if (kernel.end != nullptr) kernel.end();
   }
 }
 

@@ -21,10 +21,6 @@ namespace tamis::cpu::indexer {
 inline constexpr std::int64_t kTileKeys = 128;
 inline constexpr std::int64_t kHeadBlock = 4;  // queries are padded to this many heads with zeros
 
-constexpr std::int64_t padded_heads(std::int64_t heads) {
-  return (heads + kHeadBlock - 1) / kHeadBlock * kHeadBlock;
-}
-
 struct TileShape {
   std::int64_t heads, dim;
 };
@@ -50,14 +46,27 @@ struct TileKernel {
   // Puts the n elements of a query, f32, in place where score() wants them; null: as they are. n is a
   // multiple of 32.
   void (*prepare)(float* q, std::int64_t n) = nullptr;
+  // Around the tiles of an item, on its thread; null: nothing to do.
+  void (*begin)() = nullptr;
+  void (*end)() = nullptr;
   // out[j] = Σ_h w'[h] · relu(q[h] · key[j]) for all kTileKeys columns, heads summed in order.
   void (*score)(const Query& query, const TileShape& shape, const float* tile, float* scratch, float* out);
   std::int64_t (*scratch_floats)(const TileShape& shape);
+  std::int64_t head_block = kHeadBlock;  // queries are padded to this many heads
+
+  std::int64_t padded_heads(std::int64_t heads) const {
+    return (heads + head_block - 1) / head_block * head_block;
+  }
 };
+
+// Of kAvx512Bf16Tile, for kernels that want the same operands.
+void load_bf16_tile(const KeyCodes& keys, const TileShape& shape, float* tile);
+void prepare_bf16_query(float* q, std::int64_t n);
 
 extern const TileKernel kPortableTile;
 extern const TileKernel kBlasTile;
 extern const TileKernel kAvx512Bf16Tile;  // e4m3 or bf16 keys and queries; dim a multiple of 32
+extern const TileKernel kAmxTile;         // likewise
 
 // By the device alone, so that it never changes between steps.
 inline Reason prefers_bf16_tile(const DeviceInfo& device) {

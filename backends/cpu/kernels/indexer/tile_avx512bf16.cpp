@@ -18,29 +18,9 @@ namespace {
 
 constexpr std::int64_t kVectors = 4, kRunKeys = 16 * kVectors;
 
-// padded_heads, which other objects share.
+// TileKernel::padded_heads, which other objects share.
 std::int64_t all_heads(const TileShape& shape) {
   return (shape.heads + kHeadBlock - 1) / kHeadBlock * kHeadBlock;
-}
-
-void load(const KeyCodes& keys, const TileShape& shape, float* tile) {
-  auto* blocks = reinterpret_cast<std::uint16_t*>(tile);
-  for (std::int64_t first = 0; first < kTileKeys; first += kBlockRows) {
-    BlockRows block{};
-    std::memcpy(block.rows, keys.at + first, sizeof block.rows);
-    block.format = keys.fp8 ? WeightFormat::kE4M3 : WeightFormat::kBF16;
-    block.cols = shape.dim;
-    kBf16Avx512.widen(block, blocks + first * shape.dim);
-  }
-}
-
-// Queries as bf16, exactly: written behind where they are read.
-void prepare(float* q, std::int64_t n) {
-  auto* codes = reinterpret_cast<std::byte*>(q);
-  for (std::int64_t i = 0; i < n; i += 16) {
-    const __m512i high = _mm512_srli_epi32(_mm512_loadu_si512(q + i), 16);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + 2 * i), _mm512_cvtepi32_epi16(high));
-  }
 }
 
 // Heads [0, MR) of q and weights added to the sums of 64 keys.
@@ -95,7 +75,27 @@ std::int64_t scratch_floats(const TileShape&) { return 0; }
 
 }  // namespace
 
+void load_bf16_tile(const KeyCodes& keys, const TileShape& shape, float* tile) {
+  auto* blocks = reinterpret_cast<std::uint16_t*>(tile);
+  for (std::int64_t first = 0; first < kTileKeys; first += kBlockRows) {
+    BlockRows block{};
+    std::memcpy(block.rows, keys.at + first, sizeof block.rows);
+    block.format = keys.fp8 ? WeightFormat::kE4M3 : WeightFormat::kBF16;
+    block.cols = shape.dim;
+    kBf16Avx512.widen(block, blocks + first * shape.dim);
+  }
+}
+
+// Queries as bf16, exactly: written behind where they are read.
+void prepare_bf16_query(float* q, std::int64_t n) {
+  auto* codes = reinterpret_cast<std::byte*>(q);
+  for (std::int64_t i = 0; i < n; i += 16) {
+    const __m512i high = _mm512_srli_epi32(_mm512_loadu_si512(q + i), 16);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + 2 * i), _mm512_cvtepi32_epi16(high));
+  }
+}
+
 const TileKernel kAvx512Bf16Tile{
-    .load = load, .prepare = prepare, .score = score, .scratch_floats = scratch_floats};
+    .load = load_bf16_tile, .prepare = prepare_bf16_query, .score = score, .scratch_floats = scratch_floats};
 
 }  // namespace tamis::cpu::indexer

@@ -45,7 +45,7 @@ void score_heads(const float* q, const float* weights, std::int64_t dim, const f
 }
 
 void score(const Query& query, const TileShape& shape, const float* tile, float*, float* out) {
-  const std::int64_t heads = padded_heads(shape.heads);
+  const std::int64_t heads = kPortableTile.padded_heads(shape.heads);
   for (std::int64_t first = 0; first < kTileKeys; first += kPanel) {
     Float4 sums[2] = {};
     for (std::int64_t h = 0; h < heads; h += kHeadBlock) {

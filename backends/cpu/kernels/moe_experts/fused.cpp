@@ -20,6 +20,7 @@
 #include "backends/cpu/kernels/common/exp.h"
 #include "backends/cpu/kernels/common/expert_order.h"
 #include "backends/cpu/kernels/common/expert_panels.h"
+#include "backends/cpu/kernels/product/prepare_rows.h"
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/threads.h"
 #include "core/ops/moe_experts/moe_experts.h"
@@ -61,7 +62,8 @@ struct Job {
         x_row(how.row_bytes(hidden)),
         inner_row(how.row_bytes(inner)),
         scratch_bytes(std::max(how.scratch_bytes(hidden), how.scratch_bytes(inner))),
-        thread_bytes(scratch_bytes + 4 * std::max(panel_rows * kPairOutputs, (hidden + 15) / 16 * 16)) {}
+        thread_bytes(scratch_bytes + 4 * std::max({panel_rows * kPairOutputs, (hidden + 15) / 16 * 16,
+                                                   (inner + 15) / 16 * 16})) {}
 
   // Lays the parts out from `base`; returns the bytes they take. Null: counts only.
   std::int64_t place(std::byte* base, std::int64_t thread_count) {
@@ -84,22 +86,27 @@ struct Job {
 
   std::byte* scratch(int thread) const { return threads + thread * thread_bytes; }
   float* products(int thread) const { return reinterpret_cast<float*>(scratch(thread) + scratch_bytes); }
+  PrepareMemory memory(int thread) const { return {scratch(thread), products(thread)}; }
   ActQuant act_quant() const { return call.as<MoeExpertsParams>().act_quant; }
 };
 
 void gather(const Job& job, const Panel& panel) {
   const Tensor& x = job.call[kX];
   parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    float* row = job.products(thread);
-    for (std::int64_t i = begin; i < end; ++i) {
+    const auto load = [&](std::int64_t i, float* row) {
       load_floats(x.desc.dtype, row_address(x, job.pair_of[panel.begin + i] / job.topk), job.hidden, row);
-      job.product.prepare(job.act_quant(), row, job.hidden, job.x + i * job.x_row);
-    }
+    };
+    const InputRows rows{job.product, *job.call[kW13].weight, job.act_quant(), job.hidden, 0, job.x};
+    prepare_panel_rows(rows, {panel, job.offsets, begin, end}, job.memory(thread), load);
   });
 }
 
 // product[i] = silu(gate[i]) * up[i]. The exponent's argument is never positive, whatever gate's sign.
-void silu_mul_row(DType dtype, std::int64_t count, float* gate, float* up, float* product) {
+void silu_mul_row(const Job& job, std::int64_t count, float* gate, float* up, float* product) {
+  const DType dtype = job.call[kX].desc.dtype;
+  if (job.product.rows != nullptr && dtype == DType::kBF16) {
+    return job.product.rows->silu_mul_bf16(gate, up, count, product);
+  }
   round_floats(dtype, gate, count);
   round_floats(dtype, up, count);
   for (std::int64_t i = 0; i < count; ++i) {
@@ -124,19 +131,19 @@ void gate_up(const Job& job, const Panel& panel, std::int64_t begin, std::int64_
       job.product.multiply(in, gate_row + job.inner, count, c + kProductOutputs, kPairOutputs);
       for (std::int64_t i = 0; i < rows; ++i) {
         float* gate = c + i * kPairOutputs;
-        silu_mul_row(job.call[kX].desc.dtype, count, gate, gate + kProductOutputs,
-                     job.activated + (first + i) * job.inner + j);
+        silu_mul_row(job, count, gate, gate + kProductOutputs, job.activated + (first + i) * job.inner + j);
       }
     }
   }
 }
 
 void prepare_inner(const Job& job, const Panel& panel) {
-  parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      job.product.prepare(job.act_quant(), job.activated + i * job.inner, job.inner,
-                          job.inner_x + i * job.inner_row);
-    }
+  parallel_for(panel.end - panel.begin, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    const auto load = [&](std::int64_t i, float* row) {
+      std::memcpy(row, job.activated + i * job.inner, static_cast<std::size_t>(job.inner) * 4);
+    };
+    const InputRows rows{job.product, *job.call[kW2].weight, job.act_quant(), job.inner, 0, job.inner_x};
+    prepare_panel_rows(rows, {panel, job.offsets, begin, end}, job.memory(thread), load);
   });
 }
 
@@ -149,6 +156,10 @@ void add_weighted(const Job& job, const Panel::Rows& rows, std::int64_t first_co
         reinterpret_cast<const float*>(row_address(job.call[kWeights], token))[pair % job.topk];
     float* sum = job.sums + token * job.hidden + first_col;
     float* values = c + i * kProductOutputs;
+    if (job.product.rows != nullptr && job.call[kX].desc.dtype == DType::kBF16) {
+      job.product.rows->add_weighted_bf16(values, count, weight, sum);
+      continue;
+    }
     round_floats(job.call[kX].desc.dtype, values, count);
     for (std::int64_t j = 0; j < count; ++j) sum[j] += weight * values[j];
   }

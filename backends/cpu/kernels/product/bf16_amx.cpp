@@ -1,10 +1,9 @@
 // AMX bf16: 32 rows of x by two blocks of 16 weight rows as four tiles of sums, two of x, two of weights; 16
 // multiply-accumulates of tiles per 4 loads. Sums without scales go on in c; with scales each call's sums are
 // stored, scaled and added by vectors.
-#include <immintrin.h>
-
 #include <cstring>
 
+#include "backends/cpu/kernels/common/amx.h"
 #include "backends/cpu/kernels/product/bf16.h"
 
 namespace tamis::cpu {
@@ -13,17 +12,9 @@ namespace {
 // Tiles: 0 to 3 the sums (row half x block), 4 and 5 the halves of x, 6 and 7 the weights.
 constexpr int kSums = 0, kX = 4;
 
-struct TileConfig {
-  std::uint8_t palette = 1;
-  std::uint8_t start_row = 0;
-  std::uint8_t reserved[14] = {};
-  std::uint16_t row_bytes[16] = {};
-  std::uint8_t rows[16] = {};
-};
-
 // Tiles for `rows` rows of x, at most 32.
 void configure(std::int64_t rows) {
-  alignas(64) TileConfig config;
+  alignas(64) amx::TileConfig config;
   const auto upper = static_cast<std::uint8_t>(rows < 16 ? rows : 16);
   const auto lower = static_cast<std::uint8_t>(rows > 16 ? rows - 16 : 0);
   for (int tile = 0; tile < 8; ++tile) {
@@ -32,7 +23,7 @@ void configure(std::int64_t rows) {
   }
   config.rows[kSums] = config.rows[kSums + 1] = config.rows[kX] = upper;
   config.rows[kSums + 2] = config.rows[kSums + 3] = config.rows[kX + 1] = lower > 0 ? lower : 1;
-  _tile_loadconfig(&config);
+  TAMIS_CONFIGURE_TILES(config);
 }
 
 struct TileSums {
@@ -112,6 +103,7 @@ void add_row_tiles(const BlockProduct& p, std::int64_t row, std::int64_t rows) {
 }  // namespace
 
 void add_blocks_amx(const BlockProduct& p) {
+  TAMIS_TILES_READ_MEMORY();
   std::int64_t row = 0;
   if (p.rows >= 32) configure(32);
   for (; row + 32 <= p.rows; row += 32) add_row_tiles<true>(p, row, 32);

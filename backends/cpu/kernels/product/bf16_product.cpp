@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "backends/cpu/host_tensor.h"
-#include "backends/cpu/kernels/common/group_codes.h"
 #include "backends/cpu/kernels/product/bf16.h"
+#include "backends/cpu/kernels/product/bf16_rows.h"
 #include "backends/cpu/kernels/product/f32.h"
 #include "backends/cpu/kernels/product/product.h"
 #include "backends/cpu/kernels/product/runs.h"
@@ -18,6 +18,7 @@
 
 #if defined(__x86_64__)
 namespace tamis::cpu {
+namespace bf16 {
 namespace {
 
 constexpr std::int64_t kChunkCols = 512;
@@ -26,57 +27,6 @@ constexpr std::int64_t kChunkCols = 512;
 constexpr std::int64_t kFewRows = 8, kFewRowsAmx = 3;
 constexpr std::int64_t kTileRows = 64;  // weight rows widened at a time
 constexpr std::int64_t kPlainRows = 4;  // activations widened at a time by multiply_plain
-
-std::int64_t padded(std::int64_t k) { return (k + 63) / 64 * 64; }
-std::int64_t groups(std::int64_t k) { return (k + kScaleGroup - 1) / kScaleGroup; }
-
-// The codes, then the scale of each group. An odd number of cache lines: rows at even distances would meet in
-// few sets of the cache.
-std::int64_t row_bytes(std::int64_t k) { return (2 * padded(k) + 4 * groups(k) + 63) / 64 * 64 | 64; }
-
-std::int64_t scratch_bytes(std::int64_t) {
-  // 64 KiB of blocks and AMX's spare; or, for weights that are cut inside scale blocks, f32 tiles.
-  return 4 * (kTileRows + kPlainRows) * kChunkCols + 4096;
-}
-
-void prepare(ActQuant act_quant, float* row, std::int64_t k, std::byte* dst) {
-  auto* codes = reinterpret_cast<std::uint16_t*>(dst);
-  if (act_quant == ActQuant::kE4M3Group128F32) {
-    auto* scales = reinterpret_cast<float*>(dst + 2 * padded(k));
-    for (std::int64_t begin = 0; begin < k; begin += kScaleGroup) {
-      float* group = row + begin;
-      const std::int64_t count = std::min(kScaleGroup, k - begin);
-      scales[begin / kScaleGroup] = scale_group(kAvx512RowOps, group, count, false);
-      kAvx512RowOps.quantize(1.0f, count, group);
-    }
-  } else {
-    fake_quantize_row(kAvx512RowOps, act_quant, row, k);
-  }
-  for (std::int64_t i = 0; i < k; ++i)
-    codes[i] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(row[i]) >> 16);
-  std::fill(codes + k, codes + padded(k), std::uint16_t{0});
-}
-
-// Weight rows of a call by their addresses; rows behind the last are null.
-struct RowList {
-  const std::byte* rows[kProductOutputs] = {};
-  const float* scales[kProductOutputs] = {};
-  WeightFormat format = WeightFormat::kE4M3;
-  bool aligned = true;  // groups of scales begin at column 0
-};
-
-RowList list_rows(const Weight& weight, std::int64_t first, std::int64_t count) {
-  RowList list;
-  for_each_run(weight, first, count, [&](const WeightRows& run, std::int64_t at) {
-    list.format = run.format;
-    list.aligned = list.aligned && run.group_offset == 0;
-    for (std::int64_t r = 0; r < run.rows; ++r) {
-      list.rows[at + r] = run.data + r * run.row_bytes;
-      list.scales[at + r] = run.scales;
-    }
-  });
-  return list;
-}
 
 // A power of two that leaves every code normal in bf16.
 bool foldable(float scale) {
@@ -92,11 +42,6 @@ bool scales_fold(const RowList& list, std::int64_t first, std::int64_t k) {
     if (list.rows[row] != nullptr && list.scales[row] != scales) return false;
   }
   return std::all_of(scales, scales + groups(k), foldable);
-}
-
-const float* x_scales(const ProductInput& in) {
-  return in.act_quant == ActQuant::kE4M3Group128F32 ? reinterpret_cast<const float*>(in.x + 2 * padded(in.k))
-                                                    : nullptr;
 }
 
 // A tile of the weights of a call: rows from `row` of the list, columns [col, col + cols).
@@ -208,28 +153,61 @@ void multiply_plain(const ProductInput& in, std::int64_t first, std::int64_t cou
 
 template <AddFn add, std::int64_t few_rows>
 void multiply(const ProductInput& in, std::int64_t first, std::int64_t count, float* c, std::int64_t ldc) {
-  bool aligned = true;
-  if (in.rows > few_rows) {
-    const RowList list = list_rows(*in.weight, first, count);
-    aligned = list.aligned;
-    if (aligned) multiply_blocks<add>(in, list, count, c, ldc);
-  } else {
-    for_each_run(*in.weight, first, count, [&](const WeightRows& run, std::int64_t at) {
-      aligned = aligned && run.group_offset == 0;
-      if (aligned) kBf16Avx512.dot({run, in.x, row_bytes(in.k), in.rows, x_scales(in), c + at, ldc});
-    });
-  }
-  for (std::int64_t j = 0; !aligned && j < count; j += kTileRows) {
-    multiply_plain(in, first + j, std::min(kTileRows, count - j), c + j, ldc);
-  }
+  if (in.rows <= few_rows) return multiply_few(in, first, count, c, ldc);
+  const RowList list = list_rows(*in.weight, first, count);
+  if (!list.aligned) return multiply_cut(in, first, count, c, ldc);
+  multiply_blocks<add>(in, list, count, c, ldc);
 }
 
 void add_avx512(const BlockProduct& product) { kBf16Avx512.add(product); }
 
 }  // namespace
 
-const Product kAvx512Bf16Product{&row_bytes, &prepare, &scratch_bytes, &multiply<&add_avx512, kFewRows>};
-const Product kAmxProduct{&row_bytes, &prepare, &scratch_bytes, &multiply<&add_blocks_amx, kFewRowsAmx>};
+std::int64_t scratch_bytes(std::int64_t) {
+  // 64 KiB of blocks and AMX's spare; or, for weights that are cut inside scale blocks, f32 tiles.
+  return 4 * (kTileRows + kPlainRows) * kChunkCols + 4096;
+}
+
+void prepare(ActQuant act_quant, float* row, std::int64_t k, std::byte* dst) {
+  auto* codes = reinterpret_cast<std::uint16_t*>(dst);
+  auto* scales = reinterpret_cast<float*>(dst + 2 * padded(k));
+  switch (act_quant) {
+    case ActQuant::kNone: kRowsAvx512.codes(row, k, codes); break;
+    case ActQuant::kE4M3Group128Pow2: kRowsAvx512.quantize({row, k, codes, nullptr, true}); break;
+    case ActQuant::kE4M3Group128F32: kRowsAvx512.quantize({row, k, codes, scales, false}); break;
+  }
+  std::fill(codes + k, codes + padded(k), std::uint16_t{0});
+}
+
+void multiply_few(const ProductInput& in, std::int64_t first, std::int64_t count, float* c,
+                  std::int64_t ldc) {
+  bool aligned = true;
+  for_each_run(*in.weight, first, count, [&](const WeightRows& run, std::int64_t at) {
+    aligned = aligned && run.group_offset == 0;
+    if (aligned) kBf16Avx512.dot({run, in.x, row_bytes(in.k), in.rows, x_scales(in), c + at, ldc});
+  });
+  if (!aligned) multiply_cut(in, first, count, c, ldc);
+}
+
+void multiply_cut(const ProductInput& in, std::int64_t first, std::int64_t count, float* c,
+                  std::int64_t ldc) {
+  for (std::int64_t j = 0; j < count; j += kTileRows) {
+    multiply_plain(in, first + j, std::min(kTileRows, count - j), c + j, ldc);
+  }
+}
+
+}  // namespace bf16
+
+const Product kAvx512Bf16Product{.row_bytes = &bf16::row_bytes,
+                                 .prepare = &bf16::prepare,
+                                 .scratch_bytes = &bf16::scratch_bytes,
+                                 .multiply = &bf16::multiply<&bf16::add_avx512, bf16::kFewRows>,
+                                 .rows = &kRowsAvx512};
+const Product kAmxBlocksProduct{.row_bytes = &bf16::row_bytes,
+                                .prepare = &bf16::prepare,
+                                .scratch_bytes = &bf16::scratch_bytes,
+                                .multiply = &bf16::multiply<&add_blocks_amx, bf16::kFewRowsAmx>,
+                                .rows = &kRowsAvx512};
 
 }  // namespace tamis::cpu
 #endif

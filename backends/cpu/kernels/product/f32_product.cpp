@@ -82,16 +82,21 @@ void multiply_vectors(const ProductInput& in, std::int64_t first, std::int64_t c
   });
 }
 
+template <const RowOps& ops, decltype(Product::multiply) multiply>
+constexpr Product product() {
+  return {.row_bytes = &row_bytes,
+          .prepare = &prepare<ops>,
+          .scratch_bytes = &scratch_bytes,
+          .multiply = multiply};
+}
+
 }  // namespace
 
-const Product kPortableProduct{&row_bytes, &prepare<kPortableRowOps>, &scratch_bytes,
-                               &multiply_plain<&add_product_portable>};
-const Product kBlasProduct{&row_bytes, &prepare<kPortableRowOps>, &scratch_bytes,
-                           &multiply_plain<&add_product_blas>};
+const Product kPortableProduct = product<kPortableRowOps, &multiply_plain<&add_product_portable>>();
+const Product kBlasProduct = product<kPortableRowOps, &multiply_plain<&add_product_blas>>();
 #if defined(__x86_64__)
-const Product kAvx2Product{&row_bytes, &prepare<kAvx2RowOps>, &scratch_bytes, &multiply_vectors<kF32Avx2>};
-const Product kAvx512Product{&row_bytes, &prepare<kAvx512RowOps>, &scratch_bytes,
-                             &multiply_vectors<kF32Avx512>};
+const Product kAvx2Product = product<kAvx2RowOps, &multiply_vectors<kF32Avx2>>();
+const Product kAvx512Product = product<kAvx512RowOps, &multiply_vectors<kF32Avx512>>();
 #endif
 
 }  // namespace tamis::cpu

@@ -4,6 +4,7 @@
 // activations meet the codes in registers, many meet a block of them widened in the cache.
 #pragma once
 
+#include "backends/cpu/kernels/product/row_kernels.h"
 #include "core/graph/op_call.h"
 #include "core/ops/ops.h"
 
@@ -33,7 +34,18 @@ struct Product {
   // next multiple of 16 may be overwritten.
   void (*multiply)(const ProductInput& input, std::int64_t first, std::int64_t count, float* c,
                    std::int64_t ldc);
+  // Rows of x that one call of multiply should take, where there are so many.
+  std::int64_t rows_at_once = 256;
+  // Null, or: where packs() says so, all rows of an input are packed once they are prepared, kPackRows at a
+  // time (the last ones: fewer), from where prepare() left them to as many bytes at the rows' place in the
+  // input.
+  bool (*packs)(const Weight& weight, std::int64_t rows) = nullptr;
+  void (*pack)(ActQuant act_quant, const std::byte* prepared, std::int64_t rows, std::int64_t k,
+               std::byte* dst) = nullptr;
+  // What is done to rows around the product, in vectors; null: plain code.
+  const RowKernels* rows = nullptr;
 };
+inline constexpr std::int64_t kPackRows = 16;
 
 extern const Product kPortableProduct;
 extern const Product kBlasProduct;  // OpenBLAS from 8 rows of x on
@@ -41,5 +53,6 @@ extern const Product kAvx2Product;
 extern const Product kAvx512Product;      // f32 multiply-add
 extern const Product kAvx512Bf16Product;  // vdpbf16ps: activations and codes must be exact in bf16
 extern const Product kAmxProduct;         // AMX bf16 tiles from 4 rows of x on; likewise
+extern const Product kAmxBlocksProduct;   // the same by add_blocks_amx: nothing is packed
 
 }  // namespace tamis::cpu

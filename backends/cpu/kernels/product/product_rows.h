@@ -29,10 +29,11 @@ inline Reason prefer_bf16_product(const DeviceInfo& device, std::int64_t tokens)
   return reason::slower("vdpbf16ps begins every other cycle on this CPU");
 }
 
-// Outputs a block: fewer than the most where they would not give every thread four blocks.
+// Outputs a block, a multiple of the 32 that AMX takes at a time: fewer than the most where they would not
+// give every thread four blocks.
 inline std::int64_t product_outputs(std::int64_t n) {
-  const std::int64_t even = n / (4 * thread_count()) / 16 * 16;
-  return std::clamp<std::int64_t>(even, 16, kProductOutputs);
+  const std::int64_t even = n / (4 * thread_count()) / 32 * 32;
+  return std::clamp<std::int64_t>(even, 32, kProductOutputs);
 }
 
 }  // namespace tamis::cpu

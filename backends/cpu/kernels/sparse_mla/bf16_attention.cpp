@@ -6,6 +6,7 @@
 
 #include "backends/cpu/kernels/product/bf16.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_kernels.h"
+#include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
 
@@ -60,49 +61,6 @@ struct Cut {
   }
 };
 
-// Rows of the cache; null behind the n-th.
-struct RowBlock {
-  const std::byte* rows[kBlockKeys];
-  std::int64_t n;
-};
-
-// The valid entries of a token's list, block by block.
-class RowWalker {
- public:
-  RowWalker(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits)
-      : cache_(call[kCache]),
-        slots_(reinterpret_cast<const std::int32_t*>(row_address(call[kSlots], token))),
-        row_bytes_(cache_.desc.dim(1) * static_cast<std::int64_t>(dtype_size(cache_.desc.dtype))) {
-    std::int64_t length = call[kSlots].desc.dim(1);
-    if (call[kLength].present())
-      length = std::clamp<std::int64_t>(data<std::int32_t>(call[kLength])[token], 0, length);
-    at_ = length * split / splits;
-    end_ = length * (split + 1) / splits;
-    const std::int64_t rows = cache_.desc.dim(0);
-    for (std::int64_t i = 0; i < length; ++i) valid_ += slots_[i] >= 0 && slots_[i] < rows ? 1 : 0;
-  }
-
-  // Entries of the whole token.
-  std::int64_t valid() const { return valid_; }
-
-  // Fills the next block and begins to fetch it.
-  void next(RowBlock& block) {
-    block.n = 0;
-    for (; at_ < end_ && block.n < kBlockKeys; ++at_) {
-      if (slots_[at_] < 0 || slots_[at_] >= cache_.desc.dim(0)) continue;
-      const std::byte* row = row_address(cache_, slots_[at_]);
-      for (std::int64_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte, 0, 2);
-      block.rows[block.n++] = row;
-    }
-    std::fill(block.rows + block.n, block.rows + kBlockKeys, nullptr);
-  }
-
- private:
-  const Tensor& cache_;
-  const std::int32_t* slots_;
-  std::int64_t row_bytes_, at_ = 0, end_ = 0, valid_ = 0;
-};
-
 // One item.
 class Item {
  public:
@@ -126,7 +84,7 @@ class Item {
     rest_ = rows.valid() < kRoundedWeights ? weights_ + cut_.groups * heads * kBlockKeys : nullptr;
     std::fill_n(outputs_, heads * layout_.c, 0.0f);
     std::fill_n(states_, heads, SoftmaxState{});
-    RowBlock blocks[2];
+    RowBlock<kBlockKeys> blocks[2];
     rows.next(blocks[0]);
     for (int i = 0; blocks[i].n > 0; i ^= 1) {
       rows.next(blocks[i ^ 1]);
@@ -135,7 +93,7 @@ class Item {
   }
 
  private:
-  void attend(const RowBlock& block) {
+  void attend(const RowBlock<kBlockKeys>& block) {
     widen(block);
     score(block.n);
     for (std::int64_t h = 0; h < heads_; ++h) {
@@ -155,7 +113,7 @@ class Item {
     if (rest_ != nullptr) accumulate(rest_, block.n);
   }
 
-  void widen(const RowBlock& block) {
+  void widen(const RowBlock<kBlockKeys>& block) {
     const std::int64_t rope_byte = packed_ ? layout_.c + 4 * cut_.groups : 2 * layout_.c;
     const WeightFormat format = packed_ ? WeightFormat::kE4M3 : WeightFormat::kBF16;
     const std::int64_t padded = ceil_div(block.n, 32) * 32;

@@ -2,6 +2,7 @@
 // gives pairs of bf16 in the order that vdpbf16ps takes: 10 byte permutes for 128 codes.
 #include <immintrin.h>
 
+#include "backends/cpu/kernels/common/exp16.h"
 #include "backends/cpu/kernels/product/e4m3_words.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_kernels.h"
 
@@ -60,27 +61,6 @@ void widen_values(const ValueRows& values, std::uint16_t* dst, std::int64_t bloc
   }
 }
 
-// exp of x <= 0 or NaN: kernels/common/exp.h in 16 lanes. 2^n comes by vscalefps, so results below 1.6e-38
-// fade instead of ending.
-__m512 exp_nonpositive(__m512 x) {
-  const __m512 n =
-      _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)), _MM_FROUND_TO_NEAREST_INT);
-  // -inf: n is -inf and r would be NaN.
-  const __m512 low = _mm512_max_ps(_mm512_set1_ps(-200.0f), n);
-  __m512 r = _mm512_fnmadd_ps(low, _mm512_set1_ps(0.693359375f), x);
-  r = _mm512_fmadd_ps(low, _mm512_set1_ps(2.12194440e-4f), r);
-  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
-  p = _mm512_add_ps(_mm512_fmadd_ps(_mm512_mul_ps(p, r), r, r), _mm512_set1_ps(1.0f));
-  // Below -87 nothing is left; NaN compares false and stays.
-  const __mmask16 tiny = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.0f), _CMP_LE_OQ);
-  return _mm512_mask_mov_ps(_mm512_scalef_ps(p, low), tiny, _mm512_setzero_ps());
-}
-
 constexpr float kNegInf = -__builtin_huge_valf();
 
 float weigh(const ScoreRow& row) {
@@ -98,7 +78,7 @@ float weigh(const ScoreRow& row) {
   const __m512 reference = _mm512_set1_ps(max == kNegInf ? 0.0f : max);  // only -inf and NaN so far
   __m512 sum = _mm512_setzero_ps();
   for (std::int64_t v = 0; v < kVectors; ++v) {
-    const __m512 weight = exp_nonpositive(_mm512_sub_ps(scores[v], reference));
+    const __m512 weight = exp16_nonpositive(_mm512_sub_ps(scores[v], reference));
     sum = _mm512_add_ps(sum, weight);
     for (std::int64_t g = 0; g < row.groups; ++g) {
       __m512 scaled = weight;
@@ -116,7 +96,7 @@ float weigh(const ScoreRow& row) {
   }
   const float factor = old == max       ? 1.0f
                        : old == kNegInf ? 0.0f
-                                        : _mm512_cvtss_f32(exp_nonpositive(_mm512_set1_ps(old - max)));
+                                        : _mm512_cvtss_f32(exp16_nonpositive(_mm512_set1_ps(old - max)));
   *row.sum = *row.sum * factor + _mm512_reduce_add_ps(sum);
   *row.max = max;
   return factor;
