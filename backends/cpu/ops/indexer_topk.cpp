@@ -106,17 +106,18 @@ class Selection {
   struct Feed {
     Candidates* buffers;
     std::int64_t first_token, k;
+    AppendKeys append;
 
     static void take(void* context, std::int64_t token, std::int64_t first, std::int64_t count,
                      const float* scores) {
       const auto& feed = *static_cast<Feed*>(context);
-      feed.buffers[token - feed.first_token].push(scores, first, count, feed.k);
+      feed.buffers[token - feed.first_token].push({scores, first, count, 0}, feed.k, feed.append);
     }
   };
 
   void score(std::int64_t item, std::int64_t slot, float* scratch) {
     const std::int64_t block_tokens = plan_.grid.block_tokens;
-    Feed feed{buffers_ + slot * block_tokens, item / plan_.grid.splits * block_tokens, k_};
+    Feed feed{buffers_ + slot * block_tokens, item / plan_.grid.splits * block_tokens, k_, kernel_.append};
     for (std::int64_t i = 0; i < block_tokens; ++i) {
       feed.buffers[i] = {keys_ + (slot * block_tokens + i) * plan_.capacity, 0, 0};
     }

@@ -23,11 +23,17 @@ struct Candidates {
   std::int64_t size = 0;
   std::uint64_t floor = 0;  // keys at or below it are not among the best k
 
-  // At most kTileKeys scores.
-  void push(const float* scores, std::int64_t first, std::int64_t count, std::int64_t k) {
-    if (size + count > candidate_capacity(k)) keep_best(k);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::uint64_t key = numeric::sortable_key(scores[i], static_cast<std::uint32_t>(first + i));
+  // At most kTileKeys scores of positions from run.first on; run.floor is not looked at.
+  void push(ScoreRun run, std::int64_t k, AppendKeys append) {
+    if (size + run.count > candidate_capacity(k)) keep_best(k);
+    run.floor = floor;
+    if (append != nullptr) {
+      size += append(run, keys + size);
+      return;
+    }
+    for (std::int64_t i = 0; i < run.count; ++i) {
+      const std::uint64_t key =
+          numeric::sortable_key(run.scores[i], static_cast<std::uint32_t>(run.first + i));
       keys[size] = key;
       size += key > floor ? 1 : 0;
     }

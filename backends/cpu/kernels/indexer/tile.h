@@ -37,6 +37,15 @@ struct KeyCodes {
   bool fp8;
 };
 
+// Scores of positions from `first` on, as candidates' keys (numeric::sortable_key), those above `floor`, to
+// keys; returns how many. At most kTileKeys.
+struct ScoreRun {
+  const float* scores;
+  std::int64_t first, count;
+  std::uint64_t floor;
+};
+using AppendKeys = std::int64_t (*)(const ScoreRun& run, std::uint64_t* keys);
+
 // Has either place or load.
 struct TileKernel {
   // Puts the widened key of a column where score() wants it, in tile[kTileKeys * dim].
@@ -53,6 +62,7 @@ struct TileKernel {
   void (*score)(const Query& query, const TileShape& shape, const float* tile, float* scratch, float* out);
   std::int64_t (*scratch_floats)(const TileShape& shape);
   std::int64_t head_block = kHeadBlock;  // queries are padded to this many heads
+  AppendKeys append = nullptr;           // null: plain code
 
   std::int64_t padded_heads(std::int64_t heads) const {
     return (heads + head_block - 1) / head_block * head_block;
@@ -62,6 +72,7 @@ struct TileKernel {
 // Of kAvx512Bf16Tile, for kernels that want the same operands.
 void load_bf16_tile(const KeyCodes& keys, const TileShape& shape, float* tile);
 void prepare_bf16_query(float* q, std::int64_t n);
+std::int64_t append_keys_avx512(const ScoreRun& run, std::uint64_t* keys);
 
 extern const TileKernel kPortableTile;
 extern const TileKernel kBlasTile;

@@ -122,6 +122,7 @@ const TileKernel kAmxTile{.load = load_bf16_tile,
                           .end = end,
                           .score = score,
                           .scratch_floats = scratch_floats,
-                          .head_block = kTileHeads};
+                          .head_block = kTileHeads,
+                          .append = append_keys_avx512};
 
 }  // namespace tamis::cpu::indexer

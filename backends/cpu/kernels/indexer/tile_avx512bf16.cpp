@@ -95,7 +95,46 @@ void prepare_bf16_query(float* q, std::int64_t n) {
   }
 }
 
-const TileKernel kAvx512Bf16Tile{
-    .load = load_bf16_tile, .prepare = prepare_bf16_query, .score = score, .scratch_floats = scratch_floats};
+std::int64_t append_keys_avx512(const ScoreRun& run, std::uint64_t* keys) {
+  const __m512i sign = _mm512_set1_epi32(static_cast<int>(0x80000000u)),
+                floor = _mm512_set1_epi64(static_cast<long long>(run.floor));
+  const __m512i floor_score = _mm512_set1_epi32(static_cast<int>(run.floor >> 32));
+  __m512i index = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(run.first)),
+                                   _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  std::int64_t size = 0;
+  for (std::int64_t i = 0; i < run.count; i += 16, index = _mm512_add_epi32(index, _mm512_set1_epi32(16))) {
+    const std::int64_t left = run.count - i;
+    const auto there = static_cast<__mmask16>(left >= 16 ? 0xffff : (1 << left) - 1);
+    const __m512i bits = _mm512_maskz_loadu_epi32(there, run.scores + i);
+    // Negative numbers: all bits turned; others: the sign. -0 as 0, NaN below all.
+    __m512i score = _mm512_xor_epi32(bits, _mm512_or_epi32(_mm512_srai_epi32(bits, 31), sign));
+    score = _mm512_mask_mov_epi32(score, _mm512_cmpeq_epi32_mask(bits, sign), sign);
+    const __mmask16 nan =
+        _mm512_cmp_ps_mask(_mm512_castsi512_ps(bits), _mm512_castsi512_ps(bits), _CMP_UNORD_Q);
+    score = _mm512_mask_mov_epi32(score, nan, _mm512_setzero_si512());
+    const __mmask16 maybe = _mm512_mask_cmpge_epu32_mask(there, score, floor_score);
+    if (maybe == 0) continue;
+    const __m512i turned = _mm512_xor_epi32(index, _mm512_set1_epi32(-1));
+    for (int half = 0; half < 2; ++half) {
+      const __m256i high = half == 0 ? _mm512_castsi512_si256(score) : _mm512_extracti64x4_epi64(score, 1);
+      const __m256i low = half == 0 ? _mm512_castsi512_si256(turned) : _mm512_extracti64x4_epi64(turned, 1);
+      const __m512i key =
+          _mm512_or_epi64(_mm512_slli_epi64(_mm512_cvtepu32_epi64(high), 32), _mm512_cvtepu32_epi64(low));
+      const __mmask8 better =
+          _mm512_mask_cmpgt_epu64_mask(static_cast<__mmask8>(maybe >> 8 * half), key, floor);
+      const int count = __builtin_popcount(better);
+      _mm512_mask_storeu_epi64(keys + size, static_cast<__mmask8>((1 << count) - 1),
+                               _mm512_maskz_compress_epi64(better, key));
+      size += count;
+    }
+  }
+  return size;
+}
+
+const TileKernel kAvx512Bf16Tile{.load = load_bf16_tile,
+                                 .prepare = prepare_bf16_query,
+                                 .score = score,
+                                 .scratch_floats = scratch_floats,
+                                 .append = append_keys_avx512};
 
 }  // namespace tamis::cpu::indexer
