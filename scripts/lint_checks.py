@@ -100,6 +100,8 @@ def make_rooms():
         # HIP's headers once more, on top of CUDA's.
         Room(r"tests/hip_on_cuda/", r"hip/.*", VENDOR_HEADERS["cuda"]),
         Room(r"tests/hip_code/", NOTHING, r"hip/.*"),
+        # Stands in for instructions of the CPU.
+        Room(r"tests/amx_emulation/", NOTHING, VENDOR_HEADERS["cpu"]),
         Room(r"cmake/hip_compat/", NOTHING, r"hip/.*"),
         Room(r"apps/bench(_\w+)?\.(cpp|h)$", r"core/.*|apps/.*|bench/.*", LIBRARIES + r"|CLI/.*"),
         Room(r"apps/parity_op\.cpp$", r"core/.*|apps/.*|tests/parity/.*", LIBRARIES + r"|CLI/.*"),

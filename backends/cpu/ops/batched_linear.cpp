@@ -186,54 +186,21 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kX].desc.dim(0) >= 4 ? accept() : reason::slower("fewer than 4 tokens");
 }
 
-constexpr KernelRow kRows[] = {
+constexpr auto kRows = product_rows({
+  .op = "batched_linear",
+  .names = {"cpu.batched_linear.amx_bf16", "cpu.batched_linear.avx512_bf16", "cpu.batched_linear.avx512",
+            "cpu.batched_linear.avx2",     "cpu.batched_linear.openblas",    "cpu.batched_linear.portable"},
+  .accepts = accepts_stored_weights, .accepts_bf16 = accepts_bf16, .prefers_bf16_dot = prefers_bf16_dot,
+  .prefers_blas = prefers_blas,
 #if defined(__x86_64__)
-    {.name = "cpu.batched_linear.amx_bf16",
-     .op = "batched_linear",
-     .families = "amx",
-     .needs = {.all_of = kAmxProductNeeds},
-     .accepts = accepts_bf16,
-     .workspace = workspace<kAmxBlocksProduct>,
-     .launch = launch<&compute<kAmxBlocksProduct, kAvx512Kn>>},
-    {.name = "cpu.batched_linear.avx512_bf16",
-     .op = "batched_linear",
-     .families = "avx512",
-     .needs = {.all_of = kBf16ProductNeeds},
-     .accepts = accepts_bf16,
-     .prefers = prefers_bf16_dot,
-     .workspace = workspace<kAvx512Bf16Product>,
-     .launch = launch<&compute<kAvx512Bf16Product, kAvx512Kn>>},
-    {.name = "cpu.batched_linear.avx512",
-     .op = "batched_linear",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts_stored_weights,
-     .workspace = workspace<kAvx512Product>,
-     .launch = launch<&compute<kAvx512Product, kAvx512Kn>>},
-    {.name = "cpu.batched_linear.avx2",
-     .op = "batched_linear",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts_stored_weights,
-     .workspace = workspace<kAvx2Product>,
-     .launch = launch<&compute<kAvx2Product, kAvx2Kn>>},
+  .amx = {workspace<kAmxBlocksProduct>, launch<&compute<kAmxBlocksProduct, kAvx512Kn>>},
+  .avx512_bf16 = {workspace<kAvx512Bf16Product>, launch<&compute<kAvx512Bf16Product, kAvx512Kn>>},
+  .avx512 = {workspace<kAvx512Product>, launch<&compute<kAvx512Product, kAvx512Kn>>},
+  .avx2 = {workspace<kAvx2Product>, launch<&compute<kAvx2Product, kAvx2Kn>>},
 #endif
-    {.name = "cpu.batched_linear.openblas",
-     .op = "batched_linear",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts_stored_weights,
-     .prefers = prefers_blas,
-     .workspace = workspace<kBlasProduct>,
-     .launch = launch<&compute<kBlasProduct, kBlasKn>>},
-    {.name = "cpu.batched_linear.portable",
-     .op = "batched_linear",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_stored_weights,
-     .workspace = workspace<kPortableProduct>,
-     .launch = launch<&compute<kPortableProduct, kPortableKn>>},
-};
+  .openblas = {workspace<kBlasProduct>, launch<&compute<kBlasProduct, kBlasKn>>},
+  .portable = {workspace<kPortableProduct>, launch<&compute<kPortableProduct, kPortableKn>>},
+});
 
 }  // namespace
 

@@ -98,54 +98,20 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kX].desc.dim(0) >= 4 ? accept() : reason::slower("fewer than 4 tokens");
 }
 
-constexpr KernelRow kRows[] = {
+constexpr auto kRows = product_rows({
+  .op = "linear", .names = {"cpu.linear.amx_bf16", "cpu.linear.avx512_bf16", "cpu.linear.avx512",
+                            "cpu.linear.avx2",     "cpu.linear.openblas",    "cpu.linear.portable"},
+  .accepts = accepts, .accepts_bf16 = accepts_bf16, .prefers_bf16_dot = prefers_bf16_dot,
+  .prefers_blas = prefers_blas,
 #if defined(__x86_64__)
-    {.name = "cpu.linear.amx_bf16",
-     .op = "linear",
-     .families = "amx",
-     .needs = {.all_of = kAmxProductNeeds},
-     .accepts = accepts_bf16,
-     .workspace = workspace<kAmxProduct>,
-     .launch = launch<&compute<kAmxProduct>>},
-    {.name = "cpu.linear.avx512_bf16",
-     .op = "linear",
-     .families = "avx512",
-     .needs = {.all_of = kBf16ProductNeeds},
-     .accepts = accepts_bf16,
-     .prefers = prefers_bf16_dot,
-     .workspace = workspace<kAvx512Bf16Product>,
-     .launch = launch<&compute<kAvx512Bf16Product>>},
-    {.name = "cpu.linear.avx512",
-     .op = "linear",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts,
-     .workspace = workspace<kAvx512Product>,
-     .launch = launch<&compute<kAvx512Product>>},
-    {.name = "cpu.linear.avx2",
-     .op = "linear",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts,
-     .workspace = workspace<kAvx2Product>,
-     .launch = launch<&compute<kAvx2Product>>},
+  .amx = {workspace<kAmxProduct>, launch<&compute<kAmxProduct>>},
+  .avx512_bf16 = {workspace<kAvx512Bf16Product>, launch<&compute<kAvx512Bf16Product>>},
+  .avx512 = {workspace<kAvx512Product>, launch<&compute<kAvx512Product>>},
+  .avx2 = {workspace<kAvx2Product>, launch<&compute<kAvx2Product>>},
 #endif
-    {.name = "cpu.linear.openblas",
-     .op = "linear",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace<kBlasProduct>,
-     .launch = launch<&compute<kBlasProduct>>},
-    {.name = "cpu.linear.portable",
-     .op = "linear",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace<kPortableProduct>,
-     .launch = launch<&compute<kPortableProduct>>},
-};
+  .openblas = {workspace<kBlasProduct>, launch<&compute<kBlasProduct>>},
+  .portable = {workspace<kPortableProduct>, launch<&compute<kPortableProduct>>},
+});
 
 }  // namespace
 

@@ -1,14 +1,11 @@
 // AMX tiles for files that are compiled for them: the intrinsics, and their configuration. A build with
-// TAMIS_EMULATE_AMX, made for tests on CPUs without AMX, has functions in place of the intrinsics.
+// TAMIS_EMULATE_AMX, made for tests on CPUs without AMX, has functions in place of the intrinsics
+// (tests/amx_emulation/).
 #pragma once
 
 #include <immintrin.h>
 
 #include <cstdint>
-
-#ifdef TAMIS_EMULATE_AMX
-#include "tests/amx_emulation/tiles.h"
-#endif
 
 namespace tamis::cpu::amx {
 

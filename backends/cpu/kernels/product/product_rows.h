@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include "backends/cpu/kernels/product/product.h"
 #include "backends/cpu/threads.h"
@@ -27,6 +28,47 @@ inline Reason accept_bf16_product(const Tensor& x, const Tensor& weight, ActQuan
 inline Reason prefer_bf16_product(const DeviceInfo& device, std::int64_t tokens) {
   if (device.has(kFastBf16Dot) || tokens < 4) return accept();
   return reason::slower("vdpbf16ps begins every other cycle on this CPU");
+}
+
+// An op's functions by product.
+struct ProductLaunch {
+  decltype(KernelRow::workspace) workspace;
+  decltype(KernelRow::launch) launch;
+};
+
+// What the rows of an op that multiplies by products are made of.
+struct ProductRows {
+  const char* op;
+  const char* names[6];  // in the order of product_rows()
+  decltype(KernelRow::accepts) accepts, accepts_bf16;
+  decltype(KernelRow::prefers) prefers_bf16_dot, prefers_blas;
+  ProductLaunch amx, avx512_bf16, avx512, avx2, openblas, portable;
+};
+
+// Fastest first. Whether a row runs its code for few tokens depends on the batch; only the portable one has
+// none.
+constexpr auto product_rows(const ProductRows& p) {
+  const auto row = [&](int i, const char* family, std::uint64_t needs, const ProductLaunch& functions) {
+    KernelRow row{.name = p.names[i], .op = p.op, .families = family, .needs = {.all_of = needs}};
+    row.accepts = p.accepts;
+    row.workspace = functions.workspace;
+    row.launch = functions.launch;
+    return row;
+  };
+  KernelRow openblas = row(4, "openblas", kOpenBlas, p.openblas);
+  openblas.prefers = p.prefers_blas;
+  KernelRow portable = row(5, "portable", 0, p.portable);
+  portable.numerics.invariance = Invariance::kBatch;
+#if defined(__x86_64__)
+  KernelRow amx = row(0, "amx", kAmxProductNeeds, p.amx);
+  KernelRow bf16 = row(1, "avx512", kBf16ProductNeeds, p.avx512_bf16);
+  amx.accepts = bf16.accepts = p.accepts_bf16;
+  bf16.prefers = p.prefers_bf16_dot;
+  return std::array{amx,      bf16,    row(2, "avx512", kAvx512, p.avx512), row(3, "avx2", kAvx2, p.avx2),
+                    openblas, portable};
+#else
+  return std::array{openblas, portable};
+#endif
 }
 
 // Outputs a block, a multiple of the 32 that AMX takes at a time: fewer than the most where they would not

@@ -134,7 +134,6 @@ void multiply_scaled(const StripeProduct& p, const Operand& x, Pending next, Pen
 template <bool H, bool G>
 void multiply_groups(const StripeProduct& p, std::int64_t row, Pending& pending) {
   float* sums = p.sums + row / (2 * kTileSize) * (2 * (H ? 2 : 1)) * kTileFloats;
-  (void)pending;
   Operand x;
   Pending next{};
   next.to = sums;
@@ -153,24 +152,21 @@ void multiply_groups(const StripeProduct& p, std::int64_t row, Pending& pending)
   multiply_scaled<H, G>(p, x, next, pending);
 }
 
+template <bool H, bool G>
+void finish(Pending& pending) {
+  for (std::int64_t tile = 0; tile < 4; ++tile) add_scaled<H, G>(pending, tile);
+  pending.from = nullptr;
+}
+
 template <bool H>
 void multiply(const StripeProduct& p) {
   Pending pending{};
   std::int64_t row = 0;
   for (; p.rows - row > kTileSize; row += 2 * kTileSize) multiply_groups<H, true>(p, row, pending);
-  if (pending.from != nullptr && row < p.rows) {
-    for (std::int64_t i = 0; i < 4; ++i) add_scaled<H, true>(pending, i);
-    pending.from = nullptr;
-  }
-  const bool wide = row >= p.rows;
-  if (!wide) multiply_groups<H, false>(p, row, pending);
-  for (std::int64_t i = 0; i < 4; ++i) {
-    if (wide) {
-      add_scaled<H, true>(pending, i);
-    } else {
-      add_scaled<H, false>(pending, i);
-    }
-  }
+  finish<H, true>(pending);
+  if (row >= p.rows) return;
+  multiply_groups<H, false>(p, row, pending);
+  finish<H, false>(pending);
 }
 
 }  // namespace

@@ -159,7 +159,6 @@ SoftmaxState merge(float* first, const TileCut& cut, std::int64_t head) {
   };
   float* to = part(0).of_head(head);
   all.sum *= factor(0);
-  // to += (factor - 1) to would round twice.
   for (std::int64_t tile = 0; tile < 2 * cut.c_steps; ++tile) {
     for (std::int64_t i = 0; i < kTileSize; ++i) to[tile * kTileFloats + i] *= factor(0);
   }
