@@ -30,7 +30,7 @@ Reason accepts(const DeviceInfo&, const OpCall&) { return accept(); }
 
 template <const TileKernel& kernel>
 std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
-  const Grid grid = make_grid(call[kQ].desc.dim(0), device.units);
+  const Grid grid = make_grid(kernel, call[kQ].desc.dim(0), device.units);
   return 4 * device.units * thread_floats(kernel, score_call(call).shape(), grid.block_tokens);
 }
 
@@ -64,7 +64,7 @@ template <const TileKernel& kernel>
 Status compute(const OpCall& op_call, const Scratch& scratch) {
   const ScoreCall call = score_call(op_call);
   const Tensor& scores = op_call[kScores];
-  const Grid grid = make_grid(call.tokens(), thread_count());
+  const Grid grid = make_grid(kernel, call.tokens(), thread_count());
   const std::int64_t floats = thread_floats(kernel, call.shape(), grid.block_tokens);
   auto* workspace = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
   parallel_for(call.tokens(), 64, [&](std::int64_t begin, std::int64_t end, int) {

@@ -46,7 +46,7 @@ struct Plan {
   std::int64_t scratch_floats, capacity, slots;
 
   Plan(const TileKernel& kernel, const OpCall& call, std::int64_t threads)
-      : grid(make_grid(call[kQ].desc.dim(0), threads)),
+      : grid(make_grid(kernel, call[kQ].desc.dim(0), threads)),
         scratch_floats(thread_floats(kernel, score_call(call).shape(), grid.block_tokens)),
         capacity(candidate_capacity(call.as<IndexerTopkParams>().k)),
         slots(grid.splits > 1 ? grid.items() : threads) {}

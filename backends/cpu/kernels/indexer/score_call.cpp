@@ -192,11 +192,11 @@ std::int64_t scoring_flops(const ScoreCall& call, std::int64_t min_keys) {
   return 2 * keys * call.shape().heads * call.shape().dim;
 }
 
-Grid make_grid(std::int64_t tokens, std::int64_t threads) {
+Grid make_grid(const TileKernel& kernel, std::int64_t tokens, std::int64_t threads) {
   Grid grid{};
-  // Four blocks a thread even out what tokens see, but a tile is worth loading for no fewer than four tokens.
+  // Four blocks a thread even out what tokens see, but a tile is worth loading for some tokens at least.
   const std::int64_t even = (tokens + 4 * threads - 1) / (4 * threads);
-  grid.block_tokens = std::clamp<std::int64_t>(even, 4, kMaxBlockTokens);
+  grid.block_tokens = std::clamp<std::int64_t>(even, kernel.min_block_tokens, kMaxBlockTokens);
   grid.blocks = (tokens + grid.block_tokens - 1) / grid.block_tokens;
   grid.splits = grid.blocks >= threads || grid.blocks == 0 ? 1 : (threads + grid.blocks - 1) / grid.blocks;
   return grid;

@@ -47,7 +47,7 @@ struct Grid {
   std::int64_t items() const { return blocks * splits; }
 };
 inline constexpr std::int64_t kMaxBlockTokens = 32;  // loading a tile costs up to 5 % of scoring it 32 times
-Grid make_grid(std::int64_t tokens, std::int64_t threads);
+Grid make_grid(const TileKernel& kernel, std::int64_t tokens, std::int64_t threads);
 
 // FLOPs of the tokens that see at least min_keys keys.
 std::int64_t scoring_flops(const ScoreCall& call, std::int64_t min_keys);

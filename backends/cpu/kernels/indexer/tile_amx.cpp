@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::int64_t kTileHeads = 16, kStepKeys = 32, kStepHeads = 32, kStepFloats = kStepKeys * kStepHeads;
 
+std::int64_t min_of(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+
 std::int64_t all_heads(const TileShape& shape) {
   return (shape.heads + kTileHeads - 1) / kTileHeads * kTileHeads;
 }
@@ -57,7 +59,7 @@ inline __attribute__((always_inline)) void run(const Step& step, const TileShape
                                                const Step& before, const float* dots_before,
                                                __m512 (&sums)[2]) {
   const std::int64_t dims = shape.dim, row_bytes = 2 * dims, key_block = kBlockRows * dims;
-  const std::int64_t steps = dims / 32;
+  const std::int64_t steps = dims / 32, per_step = (kStepHeads + steps - 1) / steps;
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -75,7 +77,8 @@ inline __attribute__((always_inline)) void run(const Step& step, const TileShape
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
     }
-    take_heads(before, dots_before, before.heads * i / steps, before.heads * (i + 1) / steps, sums);
+    take_heads(before, dots_before, min_of(before.heads, i * per_step),
+               min_of(before.heads, (i + 1) * per_step), sums);
   }
   finish_keys(before, sums);
   constexpr std::int64_t kRowBytes = 4 * kStepKeys;
@@ -123,6 +126,7 @@ const TileKernel kAmxTile{.load = load_bf16_tile,
                           .score = score,
                           .scratch_floats = scratch_floats,
                           .head_block = kTileHeads,
-                          .append = append_keys_avx512};
+                          .append = append_keys_avx512,
+                          .min_block_tokens = 32};
 
 }  // namespace tamis::cpu::indexer

@@ -55,7 +55,8 @@ template <class Load>
 void prepare_panel_rows(const InputRows& panel_rows, const PanelRows& part, const PrepareMemory& memory,
                         Load&& load) {
   for (std::int64_t e = part.panel.first_expert; e < part.panel.end_expert; ++e) {
-    const auto [first, count] = part.panel.rows(part.offsets, e);
+    const Panel::Rows rows = part.panel.rows(part.offsets, e);
+    const std::int64_t first = rows.first, count = rows.count;
     if (count == 0 || first >= part.end || first + count <= part.begin) continue;
     InputRows in = panel_rows;
     in.rows = count;

@@ -49,18 +49,22 @@ class RowWalker {
     end_ = length * (split + 1) / splits;
   }
 
+  void fetch(const std::byte* row) const {
+    for (std::int64_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte, 0, 2);
+  }
+
   // Entries of the whole token.
   std::int64_t valid() const { return valid_; }
 
-  // Fills the next block and begins to fetch it.
+  // Fills the next block and, unless the caller does, begins to fetch it.
   template <std::int64_t keys>
-  void next(RowBlock<keys>& block) {
+  void next(RowBlock<keys>& block, bool fetches = true) {
     block.n = 0;
     for (; at_ < end_ && block.n < keys; ++at_) {
       const std::int64_t slot = slots_ != nullptr ? slots_[at_] : paged_slot(paged_, seq_, at_);
       if (slot < 0 || slot >= cache_.desc.dim(0)) continue;
       const std::byte* row = row_address(cache_, slot);
-      for (std::int64_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte, 0, 2);
+      if (fetches) fetch(row);
       block.rows[block.n++] = row;
     }
     std::fill(block.rows + block.n, block.rows + keys, nullptr);

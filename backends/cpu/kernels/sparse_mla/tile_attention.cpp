@@ -103,8 +103,8 @@ class TileItem {
     RowBlock<kTileBlockKeys> blocks[2];
     rows.next(blocks[0]);
     for (int i = 0; blocks[i].n > 0; i ^= 1) {
-      rows.next(blocks[i ^ 1]);
-      attend(blocks[i]);
+      rows.next(blocks[i ^ 1], false);
+      attend(blocks[i], blocks[i ^ 1], rows);
     }
   }
 
@@ -123,11 +123,15 @@ class TileItem {
     }
   }
 
-  void attend(const RowBlock<kTileBlockKeys>& rows) {
+  // Fetches the next block's rows one by one while it widens its own: all at once they would wait for each
+  // other.
+  void attend(const RowBlock<kTileBlockKeys>& rows, const RowBlock<kTileBlockKeys>& next,
+              const RowWalker& walker) {
     const KvLayout& layout = operands_.layout;
     block_.n = rows.n;
     block_.key_steps = ceil_div(rows.n, kStepCols);
     for (std::int64_t key = 0; key < kStepCols * block_.key_steps; ++key) {
+      if (next.rows[key] != nullptr) walker.fetch(next.rows[key]);
       widen_tile_key(block_,
                      {rows.rows[key], key, layout.c, layout.r, layout.format == KvFormat::kPackedFp8});
     }
