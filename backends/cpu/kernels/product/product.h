@@ -52,7 +52,7 @@ extern const Product kBlasProduct;  // OpenBLAS from 8 rows of x on
 extern const Product kAvx2Product;
 extern const Product kAvx512Product;      // f32 multiply-add
 extern const Product kAvx512Bf16Product;  // vdpbf16ps: activations and codes must be exact in bf16
-extern const Product kAmxProduct;         // AMX bf16 tiles from 4 rows of x on; likewise
-extern const Product kAmxBlocksProduct;   // the same by add_blocks_amx: nothing is packed
+extern const Product kAmxProduct;         // AMX bf16 tiles from 3 rows of x on; likewise
+extern const Product kAmxBlocksProduct;   // from 4 rows on by add_blocks_amx: nothing is packed
 
 }  // namespace tamis::cpu
