@@ -415,8 +415,8 @@ check 106 "required" "$tamis" bench
 check 1 "no op no_such_op" "$tamis" bench op --op no_such_op
 check 1 "expected counts from 1 on" "$tamis" bench op --tokens 8-4x
 check 1 "nothing to measure" "$tamis" bench op --no-ceilings --op embed --case no_such_case
-check 0 '"kernel":"cpu.rms_norm.portable"' "$tamis" bench op --no-ceilings --op rms_norm --tokens 1 -o jsonl
-"$tamis" bench op --no-ceilings --op rms_norm --tokens 1 -o jsonl > "$rows" 2> /dev/null
+check 0 '"kernel":"cpu.rms_norm.portable"' "$tamis" bench op --no-ceilings --op rms_norm --row portable --tokens 1 -o jsonl
+"$tamis" bench op --no-ceilings --op rms_norm --row portable --tokens 1 -o jsonl > "$rows" 2> /dev/null
 check 0 "1 no difference" "$tamis" bench compare "$rows" "$rows" --html "$rows.html"
 check 0 "</html>" cat "$rows.html"
 check 0 '"case":"tiny-v32 tg2 @ d64"' "$tamis" bench model -p 0 -n 2 -d 64 --rounds 1 -o jsonl

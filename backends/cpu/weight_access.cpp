@@ -1,7 +1,6 @@
 #include "backends/cpu/weight_access.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "backends/cpu/host_tensor.h"
 
@@ -49,16 +48,12 @@ void widen_weight(const Weight& weight, const WeightBlock& block, float* dst) {
   }
 }
 
-void fake_quantize_row(ActQuant mode, float* row, std::int64_t n) {
+void fake_quantize_row(const RowOps& ops, ActQuant mode, float* row, std::int64_t n) {
   if (mode == ActQuant::kNone) return;
   for (std::int64_t begin = 0; begin < n; begin += 128) {
-    const std::int64_t end = std::min(begin + 128, n);
-    float amax = 0;
-    for (std::int64_t i = begin; i < end; ++i) amax = std::max(amax, std::fabs(row[i]));
-    const float scale = numeric::activation_scale(amax, mode == ActQuant::kE4M3Group128Pow2);
-    for (std::int64_t i = begin; i < end; ++i) {
-      row[i] = numeric::e4m3_to_float(numeric::float_to_e4m3(row[i] / scale)) * scale;
-    }
+    const std::int64_t count = std::min<std::int64_t>(128, n - begin);
+    const float amax = ops.largest(row + begin, count);
+    ops.quantize(numeric::activation_scale(amax, mode == ActQuant::kE4M3Group128Pow2), count, row + begin);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "backends/cpu/kernels/rows/row_ops.h"
 #include "core/graph/op_call.h"
 #include "core/ops/ops.h"
 
@@ -20,6 +21,6 @@ void widen_weight(const Weight& weight, const WeightBlock& block, float* dst);
 // One row of activations after ActQuant: e4m3 per 128 columns, returned dequantised in place. kNone leaves it
 // alone. e4m3 x a power of two is exact in f32, so multiplying these values computes exactly the contract's
 // function.
-void fake_quantize_row(ActQuant mode, float* row, std::int64_t n);
+void fake_quantize_row(const RowOps& ops, ActQuant mode, float* row, std::int64_t n);
 
 }  // namespace tamis::cpu

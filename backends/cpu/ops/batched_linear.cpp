@@ -83,20 +83,35 @@ void add_vectors(const TileShape& s, const float* a, const float* b, float* c) {
   kernels.add_nn({s.m, (s.n + 15) / 16 * 16, s.k, s.lda, s.ldb, s.ldc}, a, b, c);
 }
 
+// Activations that a [K, N] product can read where they lie.
+bool read_in_place(const OpCall& call) {
+  const auto& params = call.as<BatchedLinearParams>();
+  return params.w_is_kn && params.act_quant == ActQuant::kNone && call[kX].desc.dtype == DType::kF32;
+}
+
+// Tokens [first, first + count) of a task.
+struct Tokens {
+  std::int64_t first, count;
+};
+
 // c[tokens, 64] = x · W of the task.
 template <const Product& product, const KnKernels& kn>
-void multiply(const OpCall& call, const Task& task, std::int64_t tokens, std::byte* memory, float* c) {
+void multiply(const OpCall& call, const Task& task, const Tokens& tokens, std::byte* memory, float* c) {
   const Sizes sizes(product, call);
   const auto& params = call.as<BatchedLinearParams>();
   if (!params.w_is_kn) {
     const std::int64_t first_row = task.head * call[kY].desc.dim(2) + task.first;
-    const ProductInput in{call[kWeight].weight, params.act_quant, sizes.k, memory, tokens, memory + sizes.x};
+    const ProductInput in{call[kWeight].weight, params.act_quant, sizes.k, memory,
+                          tokens.count,         memory + sizes.x};
     return product.multiply(in, first_row, task.count, c, kBlockOutputs);
   }
-  const auto* x = reinterpret_cast<const float*>(memory);
+  const bool in_place = read_in_place(call);
+  const std::byte* x = in_place ? row_address(call[kX], tokens.first, task.head) : memory;
+  const std::int64_t x_stride = in_place ? call[kX].desc.stride(0) : sizes.row / 4;
   const auto* w = reinterpret_cast<const float*>(memory + sizes.x);
-  std::fill_n(c, tokens * kBlockOutputs, 0.0f);
-  kn.add({tokens, task.count, sizes.k, sizes.row / 4, kBlockOutputs, kBlockOutputs}, x, w, c);
+  std::fill_n(c, tokens.count * kBlockOutputs, 0.0f);
+  kn.add({tokens.count, task.count, sizes.k, x_stride, kBlockOutputs, kBlockOutputs},
+         reinterpret_cast<const float*>(x), w, c);
 }
 
 template <const Product& product>
@@ -105,7 +120,7 @@ void prepare(const OpCall& call, std::int64_t row, float* scratch, std::byte* ds
   const std::int64_t k = call[kX].desc.dim(2);
   auto* values = params.w_is_kn ? reinterpret_cast<float*>(dst) : scratch;
   load_row(call[kX], row, values);
-  if (params.w_is_kn) return fake_quantize_row(params.act_quant, values, k);
+  if (params.w_is_kn) return fake_quantize_row(kPortableRowOps, params.act_quant, values, k);
   product.prepare(params.act_quant, values, k, dst);
 }
 
@@ -123,10 +138,10 @@ void run_task(const OpCall& call, const Task& task, std::byte* memory) {
   }
   for (std::int64_t begin = 0; begin < tokens; begin += kBlockTokens) {
     const std::int64_t count = std::min(kBlockTokens, tokens - begin);
-    for (std::int64_t t = 0; t < count; ++t) {
+    for (std::int64_t t = 0; t < count && !read_in_place(call); ++t) {
       prepare<product>(call, (begin + t) * heads + task.head, c, memory + t * sizes.row);
     }
-    multiply<product, kn>(call, task, count, memory, c);
+    multiply<product, kn>(call, task, {begin, count}, memory, c);
     for (std::int64_t t = 0; t < count; ++t) {
       std::byte* dst = row_address(y, begin + t, task.head) + task.first * y_size;
       store_floats(y.desc.dtype, c + t * kBlockOutputs, task.count, dst);

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "backends/cpu/kernels/common/token_runs.h"
+#include "backends/cpu/kernels/product/product_rows.h"
+#include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
@@ -98,43 +100,80 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
 }
 
 #if defined(__x86_64__)
+std::int64_t longest_list(const OpCall& call) {
+  return call[kPageTable].desc.dim(1) * call.as<DenseMlaParams>().page_size;
+}
+
+mla::RowWalker walk(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits) {
+  const PagedKeys keys{&call[kPageTable], call.as<DenseMlaParams>().page_size, call[kCache].desc.dim(0)};
+  const std::int64_t length = visible_keys(call[kKe], token, longest_list(call));
+  mla::RowWalker rows(call[kCache], keys, data<std::int32_t>(call[kSeqOfToken])[token], length);
+  rows.take_part(length, split, splits);
+  return rows;
+}
+
+Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
+  return mla::accept_bf16_operands(operands_of(call));
+}
+
+// The row widens keys for each token, the f32 ones for up to 32.
+Reason prefers_bf16(const DeviceInfo& device, const OpCall& call) {
+  if (!device.has(kFastBf16Dot)) return reason::slower("vdpbf16ps begins every other cycle on this CPU");
+  const TensorDesc& q = call[kQLatent].desc;
+  return q.dim(1) >= 16 || q.dim(0) == 1 ? accept() : reason::slower("fewer than 16 heads");
+}
+
+std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
+  return mla::bf16_attention_workspace(operands_of(call), longest_list(call), device.units);
+}
+
+Status compute_bf16(const OpCall& call, const Scratch& scratch) {
+  mla::bf16_attention({call, longest_list(call), walk}, operands_of(call),
+                      scratch.workspace->host() + scratch.workspace_offset);
+  return {};
+}
+
 Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
   return accept_latent_vectors(layout_of(call));
 }
 #endif
 
+// A row: `base` says its name and what it needs beside the product.
+template <const Gemm& gemm, const F32Kernels* vectors = nullptr>
+constexpr KernelRow row(KernelRow base) {
+  base.op = "dense_mla";
+  if (base.accepts == nullptr) base.accepts = accepts;
+  base.workspace = workspace;
+  base.launch = launch<&compute<gemm, vectors>>;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.dense_mla.avx512",
+    {.name = "cpu.dense_mla.avx512_bf16",
      .op = "dense_mla",
      .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx512Gemm, &kF32Avx512>>},
-    {.name = "cpu.dense_mla.avx2",
-     .op = "dense_mla",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx2Gemm, &kF32Avx2>>},
+     .needs = {.all_of = kBf16ProductNeeds},
+     .accepts = accepts_bf16,
+     .prefers = prefers_bf16,
+     .workspace = workspace_bf16,
+     .launch = launch<&compute_bf16>},
+    row<kAvx512Gemm, &kF32Avx512>({.name = "cpu.dense_mla.avx512",
+                                   .families = "avx512",
+                                   .needs = {.all_of = kAvx512},
+                                   .accepts = accepts_vectors}),
+    row<kAvx2Gemm, &kF32Avx2>({.name = "cpu.dense_mla.avx2",
+                               .families = "avx2",
+                               .needs = {.all_of = kAvx2},
+                               .accepts = accepts_vectors}),
 #endif
-    {.name = "cpu.dense_mla.openblas",
-     .op = "dense_mla",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace,
-     .launch = launch<&compute<kBlasGemm>>},
-    {.name = "cpu.dense_mla.portable",
-     .op = "dense_mla",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute<kPortableGemm>>},
+    row<kBlasGemm>({.name = "cpu.dense_mla.openblas",
+                    .families = "openblas",
+                    .needs = {.all_of = kOpenBlas},
+                    .prefers = prefers_blas}),
+    row<kPortableGemm>({.name = "cpu.dense_mla.portable",
+                        .families = "portable",
+                        .numerics = {.invariance = Invariance::kBatch}}),
 };
 
 }  // namespace

@@ -21,7 +21,7 @@ Status compute(const OpCall& call, const Scratch& scratch) {
   for_each_row(x.desc, [&](std::int64_t r, int thread) {
     float* row = thread_workspace(scratch, thread, d);
     load_row(x, r, row);
-    hadamard_transform(row, d);
+    hadamard_transform(kPortableRowOps, row, d);
     store_row(y, r, row);
   });
   return {};

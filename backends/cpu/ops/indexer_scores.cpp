@@ -91,42 +91,34 @@ Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return accept_bf16_
 Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefers_bf16_tile(device); }
 #endif
 
+// A row: `base` says its name and what it needs beside the tile.
+template <const TileKernel& kernel>
+constexpr KernelRow row(KernelRow base) {
+  base.op = "indexer_scores";
+  base.numerics.invariance = Invariance::kBatch;
+  if (base.accepts == nullptr) base.accepts = accepts;
+  base.workspace = workspace<kernel>;
+  base.launch = launch<&compute<kernel>>;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.indexer_scores.amx_bf16",
-     .op = "indexer_scores",
-     .families = "amx",
-     .needs = {.all_of = kAmxProductNeeds},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_bf16,
-     .workspace = workspace<kAmxTile>,
-     .launch = launch<&compute<kAmxTile>>},
-    {.name = "cpu.indexer_scores.avx512_bf16",
-     .op = "indexer_scores",
-     .families = "avx512",
-     .needs = {.all_of = kBf16ProductNeeds},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_bf16,
-     .prefers = prefers_bf16_dot,
-     .workspace = workspace<kAvx512Bf16Tile>,
-     .launch = launch<&compute<kAvx512Bf16Tile>>},
+    row<kAmxTile>({.name = "cpu.indexer_scores.amx_bf16",
+                   .families = "amx",
+                   .needs = {.all_of = kAmxProductNeeds},
+                   .accepts = accepts_bf16}),
+    row<kAvx512Bf16Tile>({.name = "cpu.indexer_scores.avx512_bf16",
+                          .families = "avx512",
+                          .needs = {.all_of = kBf16ProductNeeds},
+                          .accepts = accepts_bf16,
+                          .prefers = prefers_bf16_dot}),
 #endif
-    {.name = "cpu.indexer_scores.openblas",
-     .op = "indexer_scores",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace<kBlasTile>,
-     .launch = launch<&compute<kBlasTile>>},
-    {.name = "cpu.indexer_scores.portable",
-     .op = "indexer_scores",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace<kPortableTile>,
-     .launch = launch<&compute<kPortableTile>>},
+    row<kBlasTile>({.name = "cpu.indexer_scores.openblas",
+                    .families = "openblas",
+                    .needs = {.all_of = kOpenBlas},
+                    .prefers = prefers_blas}),
+    row<kPortableTile>({.name = "cpu.indexer_scores.portable", .families = "portable"}),
 };
 
 }  // namespace

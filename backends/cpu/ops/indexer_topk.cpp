@@ -184,42 +184,34 @@ Reason accepts_bf16(const DeviceInfo& device, const OpCall& call) {
 Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefers_bf16_tile(device); }
 #endif
 
+// A row: `base` says its name and what it needs beside the tile.
+template <const TileKernel& kernel>
+constexpr KernelRow row(KernelRow base) {
+  base.op = "indexer_topk";
+  base.numerics.invariance = Invariance::kBatch;
+  if (base.accepts == nullptr) base.accepts = accepts;
+  base.workspace = workspace<kernel>;
+  base.launch = launch<&compute<kernel>>;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.indexer_topk.amx_bf16",
-     .op = "indexer_topk",
-     .families = "amx",
-     .needs = {.all_of = kAmxProductNeeds},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_bf16,
-     .workspace = workspace<kAmxTile>,
-     .launch = launch<&compute<kAmxTile>>},
-    {.name = "cpu.indexer_topk.avx512_bf16",
-     .op = "indexer_topk",
-     .families = "avx512",
-     .needs = {.all_of = kBf16ProductNeeds},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts_bf16,
-     .prefers = prefers_bf16_dot,
-     .workspace = workspace<kAvx512Bf16Tile>,
-     .launch = launch<&compute<kAvx512Bf16Tile>>},
+    row<kAmxTile>({.name = "cpu.indexer_topk.amx_bf16",
+                   .families = "amx",
+                   .needs = {.all_of = kAmxProductNeeds},
+                   .accepts = accepts_bf16}),
+    row<kAvx512Bf16Tile>({.name = "cpu.indexer_topk.avx512_bf16",
+                          .families = "avx512",
+                          .needs = {.all_of = kBf16ProductNeeds},
+                          .accepts = accepts_bf16,
+                          .prefers = prefers_bf16_dot}),
 #endif
-    {.name = "cpu.indexer_topk.openblas",
-     .op = "indexer_topk",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace<kBlasTile>,
-     .launch = launch<&compute<kBlasTile>>},
-    {.name = "cpu.indexer_topk.portable",
-     .op = "indexer_topk",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace<kPortableTile>,
-     .launch = launch<&compute<kPortableTile>>},
+    row<kBlasTile>({.name = "cpu.indexer_topk.openblas",
+                    .families = "openblas",
+                    .needs = {.all_of = kOpenBlas},
+                    .prefers = prefers_blas}),
+    row<kPortableTile>({.name = "cpu.indexer_topk.portable", .families = "portable"}),
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ Status compute(const OpCall& call, const Scratch& scratch) {
       if (slot < 0 || slot >= cache.desc.dim(0)) continue;
       load_floats(latent.desc.dtype, row_address(latent, t), layout.c, row);
       load_floats(rope.desc.dtype, row_address(rope, t), layout.r, row + layout.c);
-      store_kv_row(cache, layout, slot, row);
+      store_kv_row(kPortableRowOps, cache, layout, slot, row);
     }
   });
   return {};

@@ -60,7 +60,10 @@ SequenceKeys sequence_keys(const OpCall& call, std::int64_t seq, std::int64_t ro
 class HeadTask {
  public:
   HeadTask(const OpCall& call, const Gemm& gemm, float* memory)
-      : call_(call), sizes_(call), tile_(gemm, sizes_.tile(), call.as<MhaPrefillParams>().scale, memory) {
+      : call_(call),
+        sizes_(call),
+        rows_(*gemm.rows),
+        tile_(gemm, sizes_.tile(), call.as<MhaPrefillParams>().scale, memory) {
     keys_ = memory + AttentionTile::floats(sizes_.tile());
     values_ = keys_ + kKeys * (sizes_.nope + sizes_.rope);
   }
@@ -93,8 +96,8 @@ class HeadTask {
     tile_.begin(run.count);
     for (std::int64_t t = 0; t < run.count; ++t) {
       float* query = tile_.query(t);
-      load_floats(nope.desc.dtype, row_address(nope, run.first + t, head), sizes_.nope, query);
-      load_floats(rope.desc.dtype, row_address(rope, run.first + t, head), sizes_.rope, query + sizes_.nope);
+      rows_.load(nope.desc.dtype, row_address(nope, run.first + t, head), sizes_.nope, query);
+      rows_.load(rope.desc.dtype, row_address(rope, run.first + t, head), sizes_.rope, query + sizes_.nope);
     }
   }
 
@@ -102,22 +105,23 @@ class HeadTask {
     const Tensor &nope = call_[kKNope], &rope = call_[kKRope], &v = call_[kV];
     for (std::int64_t i = 0; i < n; ++i) {
       float* key = keys_ + i * (sizes_.nope + sizes_.rope);
-      load_floats(nope.desc.dtype, row_address(nope, first + i, head), sizes_.nope, key);
-      load_floats(rope.desc.dtype, row_address(rope, first + i), sizes_.rope, key + sizes_.nope);
-      load_floats(v.desc.dtype, row_address(v, first + i, head), sizes_.value, values_ + i * sizes_.value);
+      rows_.load(nope.desc.dtype, row_address(nope, first + i, head), sizes_.nope, key);
+      rows_.load(rope.desc.dtype, row_address(rope, first + i), sizes_.rope, key + sizes_.nope);
+      rows_.load(v.desc.dtype, row_address(v, first + i, head), sizes_.value, values_ + i * sizes_.value);
     }
   }
 
   void store(const TokenRun& run, std::int64_t head) {
     const Tensor& out = call_[kOut];
     for (std::int64_t t = 0; t < run.count; ++t) {
-      store_floats(out.desc.dtype, tile_.finish(t), sizes_.value, row_address(out, run.first + t, head));
+      rows_.store(out.desc.dtype, tile_.finish(t), sizes_.value, row_address(out, run.first + t, head));
       reinterpret_cast<float*>(row_address(call_[kLse], run.first + t))[head] = tile_.lse(t);
     }
   }
 
   const OpCall& call_;
   Sizes sizes_;
+  const RowOps& rows_;
   AttentionTile tile_;
   float* keys_;    // [kKeys, nope + rope]
   float* values_;  // [kKeys, value]
@@ -153,38 +157,34 @@ Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
 }
 #endif
 
+// A row: `base` says its name and what it needs beside the product.
+template <const Gemm& gemm>
+constexpr KernelRow row(KernelRow base) {
+  base.op = "mha_prefill";
+  if (base.accepts == nullptr) base.accepts = accepts;
+  base.workspace = workspace;
+  base.launch = launch<&compute<gemm>>;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.mha_prefill.avx512",
-     .op = "mha_prefill",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx512Gemm>>},
-    {.name = "cpu.mha_prefill.avx2",
-     .op = "mha_prefill",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx2Gemm>>},
+    row<kAvx512Gemm>({.name = "cpu.mha_prefill.avx512",
+                      .families = "avx512",
+                      .needs = {.all_of = kAvx512},
+                      .accepts = accepts_vectors}),
+    row<kAvx2Gemm>({.name = "cpu.mha_prefill.avx2",
+                    .families = "avx2",
+                    .needs = {.all_of = kAvx2},
+                    .accepts = accepts_vectors}),
 #endif
-    {.name = "cpu.mha_prefill.openblas",
-     .op = "mha_prefill",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace,
-     .launch = launch<&compute<kBlasGemm>>},
-    {.name = "cpu.mha_prefill.portable",
-     .op = "mha_prefill",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute<kPortableGemm>>},
+    row<kBlasGemm>({.name = "cpu.mha_prefill.openblas",
+                    .families = "openblas",
+                    .needs = {.all_of = kOpenBlas},
+                    .prefers = prefers_blas}),
+    row<kPortableGemm>({.name = "cpu.mha_prefill.portable",
+                        .families = "portable",
+                        .numerics = {.invariance = Invariance::kBatch}}),
 };
 
 }  // namespace

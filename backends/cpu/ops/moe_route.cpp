@@ -1,12 +1,12 @@
-// CPU row of moe_route. A token at a time, parallel over tokens: E sigmoids in fp64 (about 4 us at E = 256),
-// then repeated scans for the best group and the best expert, topk * E comparisons of integer keys. Bound by
-// the sigmoids; 3e-4 of the time of the experts that it chooses.
+// CPU rows of moe_route. A token at a time, parallel over tokens: E sigmoids in fp64 (portable: about 4 us at
+// E = 256), then repeated scans for the best group and the best expert, topk * E comparisons of integer keys.
+// Bound by the sigmoids; 3e-4 of the time of the experts that it chooses.
 #include "core/ops/moe_route/moe_route.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/rows/row_levels.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 #include "core/numeric/sortable_key.h"
@@ -38,24 +38,18 @@ std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
 }
 
 // First index of the largest rank, and takes it out of the race; -1 when none is left.
-std::int64_t take_best(std::uint32_t* ranks, std::int64_t count) {
-  std::uint32_t best = kTaken;
-  std::int64_t index = -1;
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (ranks[i] > best) {
-      best = ranks[i];
-      index = i;
-    }
-  }
+std::int64_t take_best(const RowOps& ops, std::uint32_t* ranks, std::int64_t count) {
+  const std::int64_t index = ops.best(ranks, count);
   if (index >= 0) ranks[index] = kTaken;
   return index;
 }
 
-void score_experts(const OpCall& call, std::int64_t token, const RowScratch& s) {
+void score_experts(const RowOps& ops, const OpCall& call, std::int64_t token, const RowScratch& s) {
   const auto* logits = reinterpret_cast<const float*>(row_address(call[kLogits], token));
   const float* bias = call[kBias].present() ? data<float>(call[kBias]) : nullptr;
-  for (std::int64_t e = 0; e < call[kLogits].desc.dim(1); ++e) {
-    s.p[e] = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logits[e]))));
+  const std::int64_t experts = call[kLogits].desc.dim(1);
+  ops.sigmoid(logits, experts, s.p);
+  for (std::int64_t e = 0; e < experts; ++e) {
     s.biased[e] = bias != nullptr ? s.p[e] + bias[e] : s.p[e];
     s.rank[e] = rank_of(s.biased[e]);
   }
@@ -75,29 +69,31 @@ float group_score(const float* biased, const std::uint32_t* rank, std::int64_t s
 }
 
 // Takes the experts of all but the topk_group best groups out of the race.
-void drop_groups(const MoeRouteParams& params, std::int64_t experts, const RowScratch& s) {
+void drop_groups(const RowOps& ops, const MoeRouteParams& params, std::int64_t experts, const RowScratch& s) {
   const std::int64_t size = experts / params.n_group;
   if (params.topk_group == params.n_group) return;
   for (std::int64_t g = 0; g < params.n_group; ++g) {
     s.group_rank[g] = rank_of(group_score(s.biased + g * size, s.rank + g * size, size));
   }
-  for (std::int32_t kept = 0; kept < params.topk_group; ++kept) take_best(s.group_rank, params.n_group);
+  for (std::int32_t kept = 0; kept < params.topk_group; ++kept) {
+    take_best(ops, s.group_rank, params.n_group);
+  }
   for (std::int64_t g = 0; g < params.n_group; ++g) {
     if (s.group_rank[g] != kTaken) std::fill_n(s.rank + g * size, size, kTaken);
   }
 }
 
-void route_token(const OpCall& call, std::int64_t token, const RowScratch& s) {
+void route_token(const RowOps& ops, const OpCall& call, std::int64_t token, const RowScratch& s) {
   const auto& params = call.as<MoeRouteParams>();
   const std::int64_t experts = call[kLogits].desc.dim(1);
   auto* ids = reinterpret_cast<std::int32_t*>(row_address(call[kIds], token));
   auto* weights = reinterpret_cast<float*>(row_address(call[kWeights], token));
   std::int64_t count = 0;
   if (!call[kSlot].present() || data<std::int32_t>(call[kSlot])[token] >= 0) {
-    score_experts(call, token, s);
-    drop_groups(params, experts, s);
+    score_experts(ops, call, token, s);
+    drop_groups(ops, params, experts, s);
     for (; count < params.topk; ++count) {
-      const std::int64_t e = take_best(s.rank, experts);
+      const std::int64_t e = take_best(ops, s.rank, experts);
       if (e < 0) break;
       ids[count] = static_cast<std::int32_t>(e);
     }
@@ -115,17 +111,20 @@ void route_token(const OpCall& call, std::int64_t token, const RowScratch& s) {
   std::fill(weights + count, weights + params.topk, 0.0f);
 }
 
-Status compute(const OpCall& call, const Scratch& scratch) {
-  const std::int64_t experts = call[kLogits].desc.dim(1);
-  auto* words = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
-  parallel_for(call[kLogits].desc.dim(0), 8, [&](std::int64_t begin, std::int64_t end, int thread) {
-    float* mine = words + thread * scratch_words(call);
-    auto* ranks = reinterpret_cast<std::uint32_t*>(mine + 2 * experts);
-    const RowScratch row{mine, mine + experts, ranks, ranks + experts};
-    for (std::int64_t token = begin; token < end; ++token) route_token(call, token, row);
-  });
-  return {};
-}
+struct MoeRoute {
+  template <const RowOps& ops>
+  static Status compute(const OpCall& call, const Scratch& scratch) {
+    const std::int64_t experts = call[kLogits].desc.dim(1);
+    auto* words = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
+    parallel_for(call[kLogits].desc.dim(0), 8, [&](std::int64_t begin, std::int64_t end, int thread) {
+      float* mine = words + thread * scratch_words(call);
+      auto* ranks = reinterpret_cast<std::uint32_t*>(mine + 2 * experts);
+      const RowScratch row{mine, mine + experts, ranks, ranks + experts};
+      for (std::int64_t token = begin; token < end; ++token) route_token(ops, call, token, row);
+    });
+    return {};
+  }
+};
 
 Reason accepts(const DeviceInfo&, const OpCall& call) {
   return call[kLogits].desc.dtype == DType::kF32
@@ -133,15 +132,9 @@ Reason accepts(const DeviceInfo&, const OpCall& call) {
              : reason::dtype("logits", dtype_name(call[kLogits].desc.dtype), "f32");
 }
 
-constexpr KernelRow kRows[] = {
-    {.name = "cpu.moe_route.portable",
-     .op = "moe_route",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute>},
-};
+constexpr auto kRows =
+    row_levels<MoeRoute>({.op = "moe_route", .accepts = accepts, .workspace = workspace},
+                         {"cpu.moe_route.avx512", "cpu.moe_route.avx2", "cpu.moe_route.portable"});
 
 }  // namespace
 

@@ -25,7 +25,8 @@ Status compute(const OpCall& call, const Scratch& scratch) {
     load_row(x, r, row);
     // Row-major over [T, groups] and, with one group per head, over [T, h].
     for (std::int64_t g = 0; g < groups; ++g) {
-      scales[r * groups + g] = scale_group(row + g * group, std::min(group, n - g * group), params.pow2);
+      scales[r * groups + g] =
+          scale_group(kPortableRowOps, row + g * group, std::min(group, n - g * group), params.pow2);
     }
     store_row(codes, r, row);
   });

@@ -37,7 +37,7 @@ Status compute(const OpCall& call, const Scratch& scratch) {
       find_turns(static_cast<float>(positions[t]), inv_freq, params.magnitude, turns);
       for (std::int64_t head = 0; head < heads; ++head) {
         load_row(x, t * heads + head, row);
-        rotate(params.pairing, row + params.begin, turns);
+        rotate(kPortableRowOps, params.pairing, row + params.begin, turns);
         store_row(y, t * heads + head, row);
       }
     }

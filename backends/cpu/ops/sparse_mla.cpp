@@ -87,11 +87,15 @@ Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
 }
 
 std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
-  return mla::bf16_attention_workspace(call, layout_of(call), device.units);
+  return mla::bf16_attention_workspace(operands_of(call), call[kSlots].desc.dim(1), device.units);
 }
 
 Status compute_bf16(const OpCall& call, const Scratch& scratch) {
-  mla::bf16_attention(call, operands_of(call), scratch.workspace->host() + scratch.workspace_offset);
+  const auto walk = [](const OpCall& of, std::int64_t token, std::int64_t split, std::int64_t splits) {
+    return mla::RowWalker(of, token, split, splits);
+  };
+  mla::bf16_attention({call, call[kSlots].desc.dim(1), walk}, operands_of(call),
+                      scratch.workspace->host() + scratch.workspace_offset);
   return {};
 }
 
@@ -119,6 +123,16 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
   return call[kQLatent].desc.dim(1) >= 4 ? accept() : reason::slower("fewer than 4 heads");
 }
 
+// A row over f32 products: `base` says its name and what it needs beside the product.
+template <const Gemm& gemm, const F32Kernels* vectors = nullptr>
+constexpr KernelRow row(KernelRow base) {
+  base.op = "sparse_mla";
+  if (base.accepts == nullptr) base.accepts = accepts;
+  base.workspace = workspace;
+  base.launch = launch<&compute<gemm, vectors>>;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
     {.name = "cpu.sparse_mla.amx_bf16",
@@ -135,36 +149,22 @@ constexpr KernelRow kRows[] = {
      .accepts = accepts_bf16,
      .workspace = workspace_bf16,
      .launch = launch<&compute_bf16>},
-    {.name = "cpu.sparse_mla.avx512",
-     .op = "sparse_mla",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx512Gemm, &kF32Avx512>>},
-    {.name = "cpu.sparse_mla.avx2",
-     .op = "sparse_mla",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .accepts = accepts_vectors,
-     .workspace = workspace,
-     .launch = launch<&compute<kAvx2Gemm, &kF32Avx2>>},
+    row<kAvx512Gemm, &kF32Avx512>({.name = "cpu.sparse_mla.avx512",
+                                   .families = "avx512",
+                                   .needs = {.all_of = kAvx512},
+                                   .accepts = accepts_vectors}),
+    row<kAvx2Gemm, &kF32Avx2>({.name = "cpu.sparse_mla.avx2",
+                               .families = "avx2",
+                               .needs = {.all_of = kAvx2},
+                               .accepts = accepts_vectors}),
 #endif
-    {.name = "cpu.sparse_mla.openblas",
-     .op = "sparse_mla",
-     .families = "openblas",
-     .needs = {.all_of = kOpenBlas},
-     .accepts = accepts,
-     .prefers = prefers_blas,
-     .workspace = workspace,
-     .launch = launch<&compute<kBlasGemm>>},
-    {.name = "cpu.sparse_mla.portable",
-     .op = "sparse_mla",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute<kPortableGemm>>},
+    row<kBlasGemm>({.name = "cpu.sparse_mla.openblas",
+                    .families = "openblas",
+                    .needs = {.all_of = kOpenBlas},
+                    .prefers = prefers_blas}),
+    row<kPortableGemm>({.name = "cpu.sparse_mla.portable",
+                        .families = "portable",
+                        .numerics = {.invariance = Invariance::kBatch}}),
 };
 
 }  // namespace

@@ -123,31 +123,28 @@ Status compute_vectors(const OpCall& call, const Scratch& scratch) {
 }
 #endif
 
+// A row: `base` says its name, what it needs and how it selects.
+constexpr KernelRow row(KernelRow base) {
+  base.op = "topk_select";
+  base.numerics.invariance = Invariance::kBatch;
+  base.accepts = accepts;
+  return base;
+}
+
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.topk_select.avx512",
-     .op = "topk_select",
-     .families = "avx512",
-     .needs = {.all_of = kAvx512},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute_vectors<topk::select_avx512>>},
-    {.name = "cpu.topk_select.avx2",
-     .op = "topk_select",
-     .families = "avx2",
-     .needs = {.all_of = kAvx2},
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .workspace = workspace,
-     .launch = launch<&compute_vectors<topk::select_avx2>>},
+    row({.name = "cpu.topk_select.avx512",
+         .families = "avx512",
+         .needs = {.all_of = kAvx512},
+         .workspace = workspace,
+         .launch = launch<&compute_vectors<topk::select_avx512>>}),
+    row({.name = "cpu.topk_select.avx2",
+         .families = "avx2",
+         .needs = {.all_of = kAvx2},
+         .workspace = workspace,
+         .launch = launch<&compute_vectors<topk::select_avx2>>}),
 #endif
-    {.name = "cpu.topk_select.portable",
-     .op = "topk_select",
-     .families = "portable",
-     .numerics = {.invariance = Invariance::kBatch},
-     .accepts = accepts,
-     .launch = launch<&compute>},
+    row({.name = "cpu.topk_select.portable", .families = "portable", .launch = launch<&compute>}),
 };
 
 }  // namespace

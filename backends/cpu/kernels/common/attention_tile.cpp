@@ -3,39 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/cpu/kernels/common/exp.h"
-
 namespace tamis::cpu {
 namespace {
 
 using numeric::kNegInf;
 using numeric::SoftmaxState;
-
-constexpr int kLanes = 8;
-
-float max_of(const float* x, std::int64_t n) {
-  float lanes[kLanes];
-  for (float& lane : lanes) lane = kNegInf;
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane)
-      lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
-  }
-  for (; i < n; ++i) lanes[0] = x[i] > lanes[0] ? x[i] : lanes[0];
-  return *std::max_element(lanes, lanes + kLanes);
-}
-
-float sum_of(const float* x, std::int64_t n) {
-  float lanes[kLanes] = {};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane];
-  }
-  for (; i < n; ++i) lanes[0] += x[i];
-  float total = 0;
-  for (float lane : lanes) total += lane;
-  return total;
-}
 
 }  // namespace
 
@@ -77,12 +49,11 @@ void AttentionTile::weigh(std::int64_t row, std::int64_t visible, std::int64_t n
   SoftmaxState& state = states_[row];
   std::fill(scores + visible, scores + n, 0.0f);
   if (visible == 0) return;
-  for (std::int64_t j = 0; j < visible; ++j) scores[j] *= scale_;
-  const float top = std::max(state.max, max_of(scores, visible));
+  const float top = std::max(state.max, gemm_.rows->scaled_max(scale_, visible, scores));
   const float reference = top == kNegInf ? 0.0f : top;  // only -inf and NaN so far: weights 0 and NaN
-  for (std::int64_t j = 0; j < visible; ++j) scores[j] = exp_nonpositive(scores[j] - reference);
+  const float sum = gemm_.rows->exp_sum(reference, visible, scores);
   const float factor = numeric::rescale_factor(state.max, top);
-  state.sum = state.sum * factor + sum_of(scores, visible);
+  state.sum = state.sum * factor + sum;
   state.max = top;
   if (factor != 1.0f) scale_row(row, factor);
 }
@@ -94,7 +65,7 @@ void AttentionTile::accumulate(const KeyBlock& block) {
 
 const float* AttentionTile::scale_row(std::int64_t row, float factor) {
   float* out = outputs_ + row * shape_.v_dim;
-  for (std::int64_t i = 0; i < shape_.v_dim; ++i) out[i] *= factor;
+  gemm_.rows->multiply(factor, shape_.v_dim, out);
   return out;
 }
 

@@ -50,7 +50,7 @@ void blas_nn_add(const SgemmShape& s, const float* a, const float* b, float* c) 
 
 }  // namespace
 
-const Gemm kPortableGemm{portable_nt, portable_nn_add};
-const Gemm kBlasGemm{blas_nt, blas_nn_add};
+const Gemm kPortableGemm{portable_nt, portable_nn_add, &kPortableRowOps};
+const Gemm kBlasGemm{blas_nt, blas_nn_add, &kPortableRowOps};
 
 }  // namespace tamis::cpu

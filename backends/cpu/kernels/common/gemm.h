@@ -1,8 +1,9 @@
-// The two products of attention, by plain loops or by OpenBLAS, behind one type: kernels take a Gemm and
-// become a row of either family.
+// The two products of attention, by plain loops, OpenBLAS or vectors, behind one type: kernels take a Gemm
+// and become a row of either family.
 #pragma once
 
 #include "backends/cpu/blas.h"
+#include "backends/cpu/kernels/rows/row_ops.h"
 
 namespace tamis::cpu {
 
@@ -11,6 +12,7 @@ struct Gemm {
   void (*nt)(const SgemmShape& shape, const float* a, const float* b, float* c);
   // c[m, n] += a[m, k] * b[k, n]
   void (*nn_add)(const SgemmShape& shape, const float* a, const float* b, float* c);
+  const RowOps* rows;  // for what lies between the products
 };
 
 // Plain loops. The bits of an element of c depend on its row of a and its column of b alone, not on m and n.

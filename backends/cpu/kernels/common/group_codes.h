@@ -2,36 +2,24 @@
 // indexer_prepare.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
+#include "backends/cpu/kernels/rows/row_ops.h"
 #include "core/numeric/fp8.h"
 
 namespace tamis::cpu {
 
 // In place; d is a power of two.
-inline void hadamard_transform(float* row, std::int64_t d) {
-  for (std::int64_t half = 1; half < d; half *= 2) {
-    for (std::int64_t begin = 0; begin < d; begin += 2 * half) {
-      for (std::int64_t i = begin; i < begin + half; ++i) {
-        const float a = row[i], b = row[i + half];
-        row[i] = a + b;
-        row[i + half] = a - b;
-      }
-    }
-  }
-  const auto factor = static_cast<float>(1.0 / std::sqrt(static_cast<double>(d)));
-  for (std::int64_t i = 0; i < d; ++i) row[i] *= factor;
+inline void hadamard_transform(const RowOps& ops, float* row, std::int64_t d) {
+  ops.butterflies(row, d);
+  ops.multiply(static_cast<float>(1.0 / std::sqrt(static_cast<double>(d))), d, row);
 }
 
-// Divides the group by its scale, in place, and returns the scale. std::max keeps its first argument when the
-// second is NaN.
-inline float scale_group(float* values, std::int64_t n, bool pow2) {
-  float amax = 0;
-  for (std::int64_t i = 0; i < n; ++i) amax = std::max(amax, std::fabs(values[i]));
-  const float scale = numeric::activation_scale(amax, pow2);
-  for (std::int64_t i = 0; i < n; ++i) values[i] /= scale;
+// Divides the group by its scale, in place, and returns the scale.
+inline float scale_group(const RowOps& ops, float* values, std::int64_t n, bool pow2) {
+  const float scale = numeric::activation_scale(ops.largest(values, n), pow2);
+  ops.divide(scale, n, values);
   return scale;
 }
 

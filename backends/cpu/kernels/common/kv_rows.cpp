@@ -1,7 +1,6 @@
 #include "backends/cpu/kernels/common/kv_rows.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace tamis::cpu {
 namespace {
@@ -28,16 +27,13 @@ void load_packed(const std::byte* row, const KvLayout& layout, float* dst) {
   }
 }
 
-void store_packed(std::byte* row, const KvLayout& layout, const float* src) {
+void store_packed(const RowOps& ops, std::byte* row, const KvLayout& layout, float* src) {
   for (std::int64_t g = 0; g < group_count(layout.c); ++g) {
-    const std::int64_t end = std::min(layout.c, (g + 1) * kGroup);
-    float amax = 0;
-    for (std::int64_t i = g * kGroup; i < end; ++i) amax = std::max(amax, std::fabs(src[i]));
-    const float scale = numeric::latent_scale(amax);
+    const std::int64_t begin = g * kGroup, count = std::min(layout.c - begin, kGroup);
+    const float scale = numeric::latent_scale(ops.largest(src + begin, count));
     std::memcpy(row + layout.c + g * 4, &scale, 4);
-    for (std::int64_t i = g * kGroup; i < end; ++i) {
-      row[i] = static_cast<std::byte>(numeric::float_to_e4m3(src[i] / scale));
-    }
+    ops.divide(scale, count, src + begin);
+    ops.store(DType::kE4M3, src + begin, count, row + begin);
   }
   std::byte* rope = row + layout.c + group_count(layout.c) * 4;
   for (std::int64_t i = 0; i < layout.r; ++i) {
@@ -54,10 +50,11 @@ void load_kv_row(const Tensor& cache, const KvLayout& layout, std::int64_t slot,
   load_floats(cache.desc.dtype, row, layout.c + layout.r, dst);
 }
 
-void store_kv_row(const Tensor& cache, const KvLayout& layout, std::int64_t slot, const float* row) {
+void store_kv_row(const RowOps& ops, const Tensor& cache, const KvLayout& layout, std::int64_t slot,
+                  float* row) {
   std::byte* dst = row_address(cache, slot);
-  if (layout.format == KvFormat::kPackedFp8) return store_packed(dst, layout, row);
-  store_floats(cache.desc.dtype, row, layout.c + layout.r, dst);
+  if (layout.format == KvFormat::kPackedFp8) return store_packed(ops, dst, layout, row);
+  ops.store(cache.desc.dtype, row, layout.c + layout.r, dst);
 }
 
 }  // namespace tamis::cpu

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/rows/row_ops.h"
 #include "core/ops/kv_store/kv_cache_checks.h"
 
 namespace tamis::cpu {
@@ -11,8 +12,9 @@ namespace tamis::cpu {
 // dst[c + r] = the row of `slot`, decoded: latent, then rope.
 void load_kv_row(const Tensor& cache, const KvLayout& layout, std::int64_t slot, float* dst);
 
-// Encodes row[c + r] (latent, then rope) to `slot`.
-void store_kv_row(const Tensor& cache, const KvLayout& layout, std::int64_t slot, const float* row);
+// Encodes row[c + r] (latent, then rope) to `slot`; what is left in row is undefined.
+void store_kv_row(const RowOps& ops, const Tensor& cache, const KvLayout& layout, std::int64_t slot,
+                  float* row);
 
 // Where the keys of paged sequences lie.
 struct PagedKeys {

@@ -3,15 +3,14 @@
 
 #include <cmath>
 
-#include "backends/cpu/kernels/common/rows.h"
+#include "backends/cpu/kernels/rows/row_ops.h"
 
 namespace tamis::cpu {
 
 // row[i] = weight[i] * row[i] * (mean(row^2) + eps)^-1/2.
-inline void rms_normalize(float* row, const float* weight, std::int64_t n, float eps) {
-  const auto squares = lane_sum<float>(n, [row](std::int64_t i) { return row[i] * row[i]; });
-  const float factor = 1.0f / std::sqrt(squares / static_cast<float>(n) + eps);
-  for (std::int64_t i = 0; i < n; ++i) row[i] = row[i] * factor * weight[i];
+inline void rms_normalize(const RowOps& ops, float* row, const float* weight, std::int64_t n, float eps) {
+  const float mean = ops.sum_of_squares(row, n) / static_cast<float>(n);
+  ops.scale(weight, 1.0f / std::sqrt(mean + eps), n, row);
 }
 
 }  // namespace tamis::cpu

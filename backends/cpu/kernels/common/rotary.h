@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "backends/cpu/kernels/rows/row_ops.h"
 #include "core/ops/ops.h"
 
 namespace tamis::cpu {
@@ -24,24 +25,10 @@ inline void find_turns(float position, const float* inv_freq, float magnitude, c
   }
 }
 
-template <RopePairing pairing>
-void rotate(float* x, const Turns& turns) {
-  for (std::int64_t i = 0; i < turns.half; ++i) {
-    float& first = pairing == RopePairing::kInterleaved ? x[2 * i] : x[i];
-    float& second = pairing == RopePairing::kInterleaved ? x[2 * i + 1] : x[i + turns.half];
-    const float a = first, b = second;
-    first = a * turns.cosines[i] - b * turns.sines[i];
-    second = b * turns.cosines[i] + a * turns.sines[i];
-  }
-}
-
 // Rotates x[0, 2 * turns.half) in place.
-inline void rotate(RopePairing pairing, float* x, const Turns& turns) {
-  if (pairing == RopePairing::kInterleaved) {
-    rotate<RopePairing::kInterleaved>(x, turns);
-  } else {
-    rotate<RopePairing::kHalfSplit>(x, turns);
-  }
+inline void rotate(const RowOps& ops, RopePairing pairing, float* x, const Turns& turns) {
+  const auto rotate_row = pairing == RopePairing::kInterleaved ? ops.rotate_pairs : ops.rotate_halves;
+  rotate_row(turns.cosines, turns.sines, turns.half, x);
 }
 
 }  // namespace tamis::cpu

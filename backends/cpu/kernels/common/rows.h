@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/rows/row_ops.h"
 #include "backends/cpu/threads.h"
 #include "core/backend/kernel_table.h"
 
@@ -48,6 +49,14 @@ inline void load_row(const Tensor& tensor, std::int64_t row, float* dst) {
 
 inline void store_row(const Tensor& tensor, std::int64_t row, const float* src) {
   store_floats(tensor.desc.dtype, src, tensor.desc.dim(-1), nth_row(tensor, row));
+}
+
+inline void load_row(const RowOps& ops, const Tensor& tensor, std::int64_t row, float* dst) {
+  ops.load(tensor.desc.dtype, nth_row(tensor, row), tensor.desc.dim(-1), dst);
+}
+
+inline void store_row(const RowOps& ops, const Tensor& tensor, std::int64_t row, const float* src) {
+  ops.store(tensor.desc.dtype, src, tensor.desc.dim(-1), nth_row(tensor, row));
 }
 
 // fn(row, thread) for every row of `rows`, in parallel.

@@ -23,8 +23,8 @@ void nn_add(const SgemmShape& s, const float* a, const float* b, float* c) {
 
 }  // namespace
 
-const Gemm kAvx512Gemm{&nt<kF32Avx512>, &nn_add<kF32Avx512>};
-const Gemm kAvx2Gemm{&nt<kF32Avx2>, &nn_add<kF32Avx2>};
+const Gemm kAvx512Gemm{&nt<kF32Avx512>, &nn_add<kF32Avx512>, &kAvx512RowOps};
+const Gemm kAvx2Gemm{&nt<kF32Avx2>, &nn_add<kF32Avx2>, &kAvx2RowOps};
 
 }  // namespace tamis::cpu
 #endif

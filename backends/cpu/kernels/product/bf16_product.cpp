@@ -9,7 +9,6 @@
 #include <cstring>
 
 #include "backends/cpu/host_tensor.h"
-#include "backends/cpu/kernels/common/group_codes.h"
 #include "backends/cpu/kernels/product/bf16.h"
 #include "backends/cpu/kernels/product/bf16_rows.h"
 #include "backends/cpu/kernels/product/f32.h"

@@ -22,10 +22,20 @@ struct Avx2 {
   static void store(float* dst, Float value) { _mm256_storeu_ps(dst, value); }
   static Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
   static Float mul(Float a, Float b) { return _mm256_mul_ps(a, b); }
+  // Of each 128 bits, then their halves: as sum_four does, bit for bit.
   static float sum(Float value) {
-    const __m128 half = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
-    const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+    const Float pairs = _mm256_add_ps(value, _mm256_permute_ps(value, 0x4e));
+    return _mm_cvtss_f32(sum_parts(_mm256_add_ps(pairs, _mm256_permute_ps(pairs, 0xb1))));
+  }
+  static void sum_four(Float a, Float b, Float c, Float d, float* dst) {
+    const Float ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+    const Float cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+    const __m256d pair = _mm256_castps_pd(ab), other = _mm256_castps_pd(cd);
+    _mm_storeu_ps(dst, sum_parts(_mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(pair, other)),
+                                               _mm256_castpd_ps(_mm256_unpackhi_pd(pair, other)))));
+  }
+  static __m128 sum_parts(Float value) {
+    return _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
   }
 
   static bool any_nan(const std::byte* codes) {

@@ -23,7 +23,22 @@ struct Avx512 {
   static void store(float* dst, Float value) { _mm512_storeu_ps(dst, value); }
   static Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
   static Float mul(Float a, Float b) { return _mm512_mul_ps(a, b); }
-  static float sum(Float value) { return _mm512_reduce_add_ps(value); }
+  // Of each 128 bits, then their halves: as sum_four does, bit for bit.
+  static float sum(Float value) {
+    const Float pairs = _mm512_add_ps(value, _mm512_permute_ps(value, 0x4e));
+    return _mm_cvtss_f32(sum_parts(_mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1))));
+  }
+  static void sum_four(Float a, Float b, Float c, Float d, float* dst) {
+    const Float ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    const Float cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    const __m512d pair = _mm512_castps_pd(ab), other = _mm512_castps_pd(cd);
+    _mm_storeu_ps(dst, sum_parts(_mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(pair, other)),
+                                               _mm512_castpd_ps(_mm512_unpackhi_pd(pair, other)))));
+  }
+  static __m128 sum_parts(Float value) {
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(value), _mm512_extractf32x8_ps(value, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  }
 
   static bool any_nan(const std::byte* codes) {
     const __m512i magnitude = _mm512_and_si512(_mm512_loadu_si512(codes), _mm512_set1_epi8(0x7f));

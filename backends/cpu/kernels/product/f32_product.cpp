@@ -26,8 +26,9 @@ std::int64_t scratch_bytes(std::int64_t k) {
   return 4 * kTileRows * (std::min(kTileCols, (k + 15) / 16 * 16) + 16);
 }
 
+template <const RowOps& ops>
 void prepare(ActQuant act_quant, float* row, std::int64_t k, std::byte* dst) {
-  fake_quantize_row(act_quant, row, k);
+  fake_quantize_row(ops, act_quant, row, k);
   std::memcpy(dst, row, static_cast<std::size_t>(k) * 4);
   std::memset(dst + k * 4, 0, static_cast<std::size_t>(row_bytes(k) - k * 4));
 }
@@ -81,25 +82,21 @@ void multiply_vectors(const ProductInput& in, std::int64_t first, std::int64_t c
   });
 }
 
+template <const RowOps& ops, decltype(Product::multiply) multiply>
+constexpr Product product() {
+  return {.row_bytes = &row_bytes,
+          .prepare = &prepare<ops>,
+          .scratch_bytes = &scratch_bytes,
+          .multiply = multiply};
+}
+
 }  // namespace
 
-const Product kPortableProduct{.row_bytes = &row_bytes,
-                               .prepare = &prepare,
-                               .scratch_bytes = &scratch_bytes,
-                               .multiply = &multiply_plain<&add_product_portable>};
-const Product kBlasProduct{.row_bytes = &row_bytes,
-                           .prepare = &prepare,
-                           .scratch_bytes = &scratch_bytes,
-                           .multiply = &multiply_plain<&add_product_blas>};
+const Product kPortableProduct = product<kPortableRowOps, &multiply_plain<&add_product_portable>>();
+const Product kBlasProduct = product<kPortableRowOps, &multiply_plain<&add_product_blas>>();
 #if defined(__x86_64__)
-const Product kAvx2Product{.row_bytes = &row_bytes,
-                           .prepare = &prepare,
-                           .scratch_bytes = &scratch_bytes,
-                           .multiply = &multiply_vectors<kF32Avx2>};
-const Product kAvx512Product{.row_bytes = &row_bytes,
-                             .prepare = &prepare,
-                             .scratch_bytes = &scratch_bytes,
-                             .multiply = &multiply_vectors<kF32Avx512>};
+const Product kAvx2Product = product<kAvx2RowOps, &multiply_vectors<kF32Avx2>>();
+const Product kAvx512Product = product<kAvx512RowOps, &multiply_vectors<kF32Avx512>>();
 #endif
 
 }  // namespace tamis::cpu

@@ -2,9 +2,9 @@
 // gives, whatever rows and tokens are taken together: the bits of a result depend on its own row and token
 // alone.
 //
-// V has kLanes, Float, and of floats: zero set1 load load_some (n < kLanes, zeros behind) store fma sum; of
-// codes: widen<format>(address, checked) to floats, where an e4m3 code comes as its value / 256 and, unless
-// `checked`, not as NaN; any_nan(64 codes).
+// V has kLanes, Float, and of floats: zero set1 load load_some (n < kLanes, zeros behind) store fma sum
+// sum_four; of codes: widen<format>(address, checked) to floats, where an e4m3 code comes as its value / 256
+// and, unless `checked`, not as NaN; any_nan(64 codes).
 #pragma once
 
 #include <cstring>  // memcpy: a call, or inlined by the compiler
@@ -196,6 +196,21 @@ void widen(const WeightRows& w, const WidenRange& range) {
   }
 }
 
+// c[t, j] += the sum over the lanes of sums[t][j], four at a time, each in the order of V::sum.
+template <class V, int MR, int NR>
+TAMIS_INLINE void add_sums(const typename V::Float (&sums)[MR][NR], std::int64_t ldc, float* c) {
+  constexpr int kSums = MR * NR, kFours = kSums / 4 * 4;
+#pragma GCC unroll 8
+  for (int i = 0; i < kFours; i += 4) {
+    float four[4];
+    V::sum_four(sums[i / NR][i % NR], sums[(i + 1) / NR][(i + 1) % NR], sums[(i + 2) / NR][(i + 2) % NR],
+                sums[(i + 3) / NR][(i + 3) % NR], four);
+#pragma GCC unroll 4
+    for (int j = i; j < i + 4; ++j) c[j / NR * ldc + j % NR] += four[j - i];
+  }
+  for (int i = kFours; i < kSums; ++i) c[i / NR * ldc + i % NR] += V::sum(sums[i / NR][i % NR]);
+}
+
 // The MR x NR block of c at a's and b's first rows; sums run along k in the lanes.
 template <class V, int MR, int NR>
 void add_nt_block(const TileShape& s, const float* a, const float* b, float* c) {
@@ -222,15 +237,17 @@ void add_nt_block(const TileShape& s, const float* a, const float* b, float* c) 
       for (int j = 0; j < NR; ++j) sums[t][j] = V::fma(x, weights[j], sums[t][j]);
     }
   }
-  for (int t = 0; t < MR; ++t) {
-    for (int j = 0; j < NR; ++j) c[t * s.ldc + j] += V::sum(sums[t][j]);
-  }
+  add_sums<V, MR, NR>(sums, s.ldc, c);
 }
 
 template <class V, int MR, int NR>
 void add_nt_rows(const TileShape& s, const float* a, const float* b, float* c) {
   std::int64_t j = 0;
   for (; j + NR <= s.n; j += NR) add_nt_block<V, MR, NR>(s, a, b + j * s.ldb, c + j);
+  if (NR > 4 && j + 4 <= s.n) {
+    add_nt_block<V, MR, 4>(s, a, b + j * s.ldb, c + j);
+    j += 4;
+  }
   for (; j < s.n; ++j) add_nt_block<V, MR, 1>(s, a, b + j * s.ldb, c + j);
 }
 

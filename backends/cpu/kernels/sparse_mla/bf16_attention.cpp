@@ -35,12 +35,13 @@ struct Cut {
   std::int64_t groups;  // of columns that share a scale; 1 where there are no scales
   std::int64_t keys, values, scores, weights, scales, outputs;
 
-  Cut(const OpCall& call, const KvLayout& layout, std::int64_t units) {
-    const std::int64_t all_heads = call[kQLatent].desc.dim(1);
-    tokens = call[kQLatent].desc.dim(0);
+  Cut(const LatentOperands& operands, std::int64_t longest, std::int64_t units) {
+    const KvLayout& layout = operands.layout;
+    const std::int64_t all_heads = operands.q_latent->desc.dim(1);
+    tokens = operands.q_latent->desc.dim(0);
     head_tiles = ceil_div(all_heads, kMaxHeads);
     heads = std::min(all_heads, kMaxHeads);
-    const std::int64_t parts = ceil_div(call[kSlots].desc.dim(1), kMinKeysOfPart);
+    const std::int64_t parts = ceil_div(longest, kMinKeysOfPart);
     splits = std::clamp<std::int64_t>(units / std::max<std::int64_t>(1, tokens * head_tiles), 1,
                                       std::max<std::int64_t>(1, parts));
     groups = layout.format == KvFormat::kPackedFp8 ? ceil_div(layout.c, kScaleGroup) : 1;
@@ -242,11 +243,23 @@ void finish(const LatentOperands& operands, const Cut& cut, std::int64_t tile, s
 }  // namespace
 
 Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout) {
-  for (int i : {kQLatent, kQRope, kOut}) {
-    const DType dtype = call[i].desc.dtype;
-    if (dtype != DType::kBF16) return reason::dtype(i == kOut ? "out" : "q", dtype_name(dtype), "bf16");
+  LatentOperands operands{};
+  operands.q_latent = &call[kQLatent];
+  operands.q_rope = &call[kQRope];
+  operands.cache = &call[kCache];
+  operands.out = &call[kOut];
+  operands.layout = layout;
+  return accept_bf16_operands(operands);
+}
+
+Reason accept_bf16_operands(const LatentOperands& operands) {
+  const KvLayout& layout = operands.layout;
+  for (const Tensor* tensor : {operands.q_latent, operands.q_rope, operands.out}) {
+    const DType dtype = tensor->desc.dtype;
+    const char* name = tensor == operands.out ? "out" : "q";
+    if (dtype != DType::kBF16) return reason::dtype(name, dtype_name(dtype), "bf16");
   }
-  const DType cache = call[kCache].desc.dtype;
+  const DType cache = operands.cache->desc.dtype;
   if (layout.format == KvFormat::kPlain && cache != DType::kBF16)
     return reason::dtype("cache", dtype_name(cache), "packed FP8, bf16");
   if (layout.c % 32 != 0) return reason::size("C", layout.c, "a multiple of 32");
@@ -254,14 +267,15 @@ Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout) {
   return accept();
 }
 
-std::int64_t bf16_attention_workspace(const OpCall& call, const KvLayout& layout, std::int64_t units) {
-  return Cut(call, layout, units).bytes(units);
+std::int64_t bf16_attention_workspace(const LatentOperands& operands, std::int64_t longest,
+                                      std::int64_t units) {
+  return Cut(operands, longest, units).bytes(units);
 }
 
-void bf16_attention(const OpCall& call, const LatentOperands& operands, std::byte* workspace) {
-  const Cut cut(call, operands.layout, thread_count());
+void bf16_attention(const KeyLists& lists, const LatentOperands& operands, std::byte* workspace) {
+  const Cut cut(operands, lists.longest, thread_count());
   std::byte* outputs = workspace + thread_count() * cut.thread_bytes();
-  const std::int64_t all_heads = call[kQLatent].desc.dim(1);
+  const std::int64_t all_heads = operands.q_latent->desc.dim(1);
   parallel_for(cut.items(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t tile = i / cut.splits, token = tile / cut.head_tiles;
@@ -269,7 +283,7 @@ void bf16_attention(const OpCall& call, const LatentOperands& operands, std::byt
       std::byte* out = outputs + (cut.splits > 1 ? i : thread) * cut.outputs;
       Item item(operands, cut, workspace + thread * cut.thread_bytes(), out);
       item.run(token, head, std::min(cut.heads, all_heads - head),
-               RowWalker(call, token, i % cut.splits, cut.splits));
+               lists.walk(lists.call, token, i % cut.splits, cut.splits));
       if (cut.splits == 1) finish(operands, cut, tile, out);
     }
   });

@@ -1,4 +1,4 @@
-// sparse_mla on vdpbf16ps: bf16 queries, packed FP8 or bf16 caches, bf16 outputs.
+// sparse_mla and dense_mla on vdpbf16ps: bf16 queries, packed FP8 or bf16 caches, bf16 outputs.
 //
 // An item is a token, up to 128 of its heads and a part of its keys. Its cache rows are taken 128 at a time:
 // each is widened once for all heads, as keys ([pair of columns][16 keys][2]) and as values ([pair of
@@ -17,12 +17,23 @@
 #pragma once
 
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
+#include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "core/base/reason.h"
 
 namespace tamis::cpu::mla {
 
-Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout);
-std::int64_t bf16_attention_workspace(const OpCall& call, const KvLayout& layout, std::int64_t units);
-void bf16_attention(const OpCall& call, const LatentOperands& operands, std::byte* workspace);
+// The keys of a call's tokens.
+struct KeyLists {
+  const OpCall& call;
+  std::int64_t longest;  // entries of a list at most
+  // Part `split` of a token's.
+  RowWalker (*walk)(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits);
+};
+
+Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout);  // of sparse_mla
+Reason accept_bf16_operands(const LatentOperands& operands);
+std::int64_t bf16_attention_workspace(const LatentOperands& operands, std::int64_t longest,
+                                      std::int64_t units);
+void bf16_attention(const KeyLists& lists, const LatentOperands& operands, std::byte* workspace);
 
 }  // namespace tamis::cpu::mla

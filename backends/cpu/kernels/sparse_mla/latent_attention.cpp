@@ -76,6 +76,7 @@ LatentTile::LatentTile(const LatentOperands& operands, const LatentTiling& tilin
                        float* memory)
     : operands_(operands),
       width_(operands.layout.c + operands.layout.r),
+      rows_(*gemm.rows),
       tile_(gemm, tile_shape(tiling, operands.layout), operands.scale, memory),
       keys_(memory + AttentionTile::floats(tile_shape(tiling, operands.layout))) {}
 
@@ -90,8 +91,8 @@ void LatentTile::begin(std::int64_t first, std::int64_t tokens, std::int64_t hea
   for (std::int64_t t = 0; t < tokens; ++t) {
     for (std::int64_t h = 0; h < heads; ++h) {
       float* query = tile_.query(t * heads + h);
-      load_floats(latent.desc.dtype, row_address(latent, first + t, head + h), layout.c, query);
-      load_floats(rope.desc.dtype, row_address(rope, first + t, head + h), layout.r, query + layout.c);
+      rows_.load(latent.desc.dtype, row_address(latent, first + t, head + h), layout.c, query);
+      rows_.load(rope.desc.dtype, row_address(rope, first + t, head + h), layout.r, query + layout.c);
     }
   }
 }
@@ -109,7 +110,7 @@ void LatentTile::finish() {
     const std::int64_t t = first_ + row / heads_, h = head_ + row % heads_;
     const float* sink = sinks != nullptr ? sinks + h : nullptr;
     const float* result = tile_.finish(row, sink);
-    store_floats(out.desc.dtype, result, operands_.layout.c, row_address(out, t, h));
+    rows_.store(out.desc.dtype, result, operands_.layout.c, row_address(out, t, h));
     reinterpret_cast<float*>(row_address(*operands_.lse, t))[h] = tile_.lse(row, sink);
     if (operands_.max_logits == nullptr) continue;
     reinterpret_cast<float*>(row_address(*operands_.max_logits, t))[h] = tile_.max_score(row);

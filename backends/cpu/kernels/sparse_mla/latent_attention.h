@@ -68,6 +68,7 @@ class LatentTile {
 
   const LatentOperands& operands_;
   std::int64_t width_;  // C + R
+  const RowOps& rows_;
   AttentionTile tile_;
   float* keys_;  // [kKeys, width]
   std::int64_t first_ = 0, tokens_ = 0, head_ = 0, heads_ = 0;

@@ -1,9 +1,10 @@
-// The cache rows that a token of sparse_mla names, in blocks.
+// The cache rows that a token of sparse_mla or dense_mla attends to, in blocks.
 #pragma once
 
 #include <algorithm>
 
 #include "backends/cpu/host_tensor.h"
+#include "backends/cpu/kernels/common/kv_rows.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
 
 namespace tamis::cpu::mla {
@@ -15,21 +16,37 @@ struct RowBlock {
   std::int64_t n;
 };
 
-// The valid entries of a token's list, block by block.
+// The valid entries of a token's list, or of the positions that it sees, block by block.
 class RowWalker {
  public:
+  // Part `split` of a token's list in sparse_mla.
   RowWalker(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits)
-      : cache_(call[sparse_mla_operand::kCache]),
-        slots_(reinterpret_cast<const std::int32_t*>(row_address(call[sparse_mla_operand::kSlots], token))),
-        row_bytes_(cache_.desc.dim(1) * static_cast<std::int64_t>(dtype_size(cache_.desc.dtype))) {
+      : RowWalker(call[sparse_mla_operand::kCache]) {
+    slots_ = reinterpret_cast<const std::int32_t*>(row_address(call[sparse_mla_operand::kSlots], token));
     std::int64_t length = call[sparse_mla_operand::kSlots].desc.dim(1);
     if (call[sparse_mla_operand::kLength].present())
       length =
           std::clamp<std::int64_t>(data<std::int32_t>(call[sparse_mla_operand::kLength])[token], 0, length);
-    at_ = length * split / splits;
-    end_ = length * (split + 1) / splits;
     const std::int64_t rows = cache_.desc.dim(0);
     for (std::int64_t i = 0; i < length; ++i) valid_ += slots_[i] >= 0 && slots_[i] < rows ? 1 : 0;
+    take_part(length, split, splits);
+  }
+
+  // Positions [0, length) of a sequence; take_part() then chooses of them.
+  RowWalker(const Tensor& cache, const PagedKeys& keys, std::int64_t seq, std::int64_t length)
+      : RowWalker(cache) {
+    paged_ = keys;
+    seq_ = seq;
+    for (std::int64_t first = 0; first < length; first += keys.page_size) {
+      const std::int64_t slot = paged_slot(keys, seq, first);
+      if (slot >= 0) valid_ += std::min({keys.page_size, length - first, keys.slots - slot});
+    }
+    take_part(length, 0, 1);
+  }
+
+  void take_part(std::int64_t length, std::int64_t split, std::int64_t splits) {
+    at_ = length * split / splits;
+    end_ = length * (split + 1) / splits;
   }
 
   void fetch(const std::byte* row) const {
@@ -44,8 +61,9 @@ class RowWalker {
   void next(RowBlock<keys>& block, bool fetches = true) {
     block.n = 0;
     for (; at_ < end_ && block.n < keys; ++at_) {
-      if (slots_[at_] < 0 || slots_[at_] >= cache_.desc.dim(0)) continue;
-      const std::byte* row = row_address(cache_, slots_[at_]);
+      const std::int64_t slot = slots_ != nullptr ? slots_[at_] : paged_slot(paged_, seq_, at_);
+      if (slot < 0 || slot >= cache_.desc.dim(0)) continue;
+      const std::byte* row = row_address(cache_, slot);
       if (fetches) fetch(row);
       block.rows[block.n++] = row;
     }
@@ -53,9 +71,15 @@ class RowWalker {
   }
 
  private:
+  explicit RowWalker(const Tensor& cache)
+      : cache_(cache),
+        row_bytes_(cache.desc.dim(1) * static_cast<std::int64_t>(dtype_size(cache.desc.dtype))) {}
+
   const Tensor& cache_;
-  const std::int32_t* slots_;
   std::int64_t row_bytes_, at_ = 0, end_ = 0, valid_ = 0;
+  const std::int32_t* slots_ = nullptr;  // null: positions of a paged sequence
+  PagedKeys paged_{};
+  std::int64_t seq_ = 0;
 };
 
 }  // namespace tamis::cpu::mla
