@@ -80,7 +80,8 @@ int wrong_elements(const Matrices& m, hipStream_t stream) {
   deal<I, Layout>(m.a, fnuz, a);
   deal<I, Layout>(m.b, fnuz, b);
   const auto at = [](int lane, int r) {
-    return static_cast<std::size_t>(Layout::sum_row(lane, r) * I::kLines + Layout::sum_column(lane));
+    const int place = Layout::sum_row(lane, r) * I::kLines + Layout::sum_column(lane);
+    return static_cast<std::size_t>(place);
   };
   for (int lane = 0; lane < I::kLanes; ++lane) {
     for (int r = 0; r < I::kSums; ++r) sums[lane * I::kSums + r] = m.c[at(lane, r)];
@@ -93,8 +94,8 @@ int wrong_elements(const Matrices& m, hipStream_t stream) {
       const int row = Layout::sum_row(lane, r), column = Layout::sum_column(lane);
       float want = m.c[at(lane, r)];
       for (int k = 0; k < I::kDepth; ++k) {
-        want += m.a[static_cast<std::size_t>(row * I::kDepth + k)] *
-                m.b[static_cast<std::size_t>(column * I::kDepth + k)];
+        const int in_a = row * I::kDepth + k, in_b = column * I::kDepth + k;
+        want += m.a[static_cast<std::size_t>(in_a)] * m.b[static_cast<std::size_t>(in_b)];
       }
       if (sums[lane * I::kSums + r] != want) ++wrong;
     }
