@@ -16,15 +16,6 @@ StoredBytes stored(const std::string& folder) {
   return must(stored_bytes(*must(Checkpoint::open(folder)), must(load_config(folder))));
 }
 
-// A tenth of a second on an idle machine.
-TEST(Load, IsQuick) {
-  const auto start = std::chrono::steady_clock::now();
-  open_runner(tiny_setup({}, 512));
-  const double seconds = seconds_since(start);
-  measured("seconds", seconds);
-  EXPECT_LT(seconds, 3);
-}
-
 TEST(Load, KeepsWeightsInTheMappedFile) {
   if (tested_device() != "cpu") GTEST_SKIP() << "a device with memory of its own holds a copy";
   const StoredBytes bytes = stored(tiny_v32_path());
