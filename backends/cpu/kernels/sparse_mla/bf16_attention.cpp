@@ -20,9 +20,6 @@ using numeric::SoftmaxState;
 constexpr std::int64_t kMaxHeads = 128;       // of an item
 constexpr std::int64_t kMinKeysOfPart = 256;  // merging parts costs about what 10 keys cost
 constexpr const Bf16AttentionKernels& kKernels = kAttentionAvx512Bf16;
-// Tokens with fewer entries multiply the weights as two bf16 numbers, high and low: with the high one alone
-// single outputs of short lists miss FlashMLA's bounds.
-constexpr std::int64_t kRoundedWeights = 1024;
 // Blocks of values lie one cache line further apart than 4 KB, so that the stores of a pair of keys spread
 // over the sets of the first-level cache.
 constexpr std::int64_t kValueStride = kBlockKeys * 16 + 32;
@@ -48,7 +45,7 @@ struct Cut {
     keys = 2 * kBlockKeys * (layout.c + layout.r);
     values = 2 * (layout.c / 16) * kValueStride;
     scores = 4 * heads * kBlockKeys;
-    weights = 2 * 2 * groups * heads * kBlockKeys;
+    weights = 2 * groups * heads * kBlockKeys;
     scales = 4 * groups * kBlockKeys;
     outputs = (4 * heads * layout.c + std::int64_t{sizeof(SoftmaxState)} * heads + 63) / 64 * 64;
   }
@@ -82,7 +79,6 @@ class Item {
     token_ = token;
     head_ = head;
     heads_ = heads;
-    rest_ = rows.valid() < kRoundedWeights ? weights_ + cut_.groups * heads * kBlockKeys : nullptr;
     std::fill_n(outputs_, heads * layout_.c, 0.0f);
     std::fill_n(states_, heads, SoftmaxState{});
     RowBlock<kBlockKeys> blocks[2];
@@ -106,12 +102,10 @@ class Item {
                                            .value_scales = packed_ ? scales_ : nullptr,
                                            .groups = cut_.groups,
                                            .weights = weights_ + h * kBlockKeys,
-                                           .weight_stride = heads_ * kBlockKeys,
-                                           .rest = rest_ != nullptr ? rest_ + h * kBlockKeys : nullptr});
+                                           .weight_stride = heads_ * kBlockKeys});
       if (factor != 1.0f) kKernels.scale(outputs_ + h * layout_.c, layout_.c, factor);
     }
-    accumulate(weights_, block.n);
-    if (rest_ != nullptr) accumulate(rest_, block.n);
+    accumulate(block.n);
   }
 
   void widen(const RowBlock<kBlockKeys>& block) {
@@ -173,10 +167,10 @@ class Item {
     }
   }
 
-  void accumulate(const std::uint16_t* weights, std::int64_t n) {
+  void accumulate(std::int64_t n) {
     for (std::int64_t c = 0; c < layout_.c; c += 64) {
       BlockProduct p{};
-      p.x = weights + (packed_ ? c / kScaleGroup * heads_ * kBlockKeys : 0);
+      p.x = weights_ + (packed_ ? c / kScaleGroup * heads_ * kBlockKeys : 0);
       p.x_stride = kBlockKeys;
       p.rows = heads_;
       p.blocks = values_ + c / 16 * kValueStride;
@@ -195,12 +189,11 @@ class Item {
   const Cut& cut_;
   std::uint16_t* keys_;
   std::uint16_t* values_;
-  float* scores_;                  // [heads, kBlockKeys]
-  std::uint16_t* weights_;         // [groups, heads, kBlockKeys]
-  std::uint16_t* rest_ = nullptr;  // what rounding left of the weights; null: not multiplied
-  float* scales_;                  // [groups, kBlockKeys]
-  float* outputs_;                 // [heads, c]
-  SoftmaxState* states_;           // [heads]
+  float* scores_;           // [heads, kBlockKeys]
+  std::uint16_t* weights_;  // [groups, heads, kBlockKeys]
+  float* scales_;           // [groups, kBlockKeys]
+  float* outputs_;          // [heads, c]
+  SoftmaxState* states_;    // [heads]
   std::int64_t token_ = 0, head_ = 0, heads_ = 0;
 };
 

@@ -18,7 +18,6 @@ using numeric::SoftmaxState;
 
 constexpr std::int64_t kMaxHeads = 128;       // of an item
 constexpr std::int64_t kMinKeysOfPart = 256;  // as in bf16_attention.cpp
-constexpr std::int64_t kRoundedWeights = 1024;
 constexpr std::int64_t kTileCodes = kTileSize * kStepCols;
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -49,7 +48,7 @@ struct TileCut {
 
   std::int64_t tiles() const { return tokens * head_tiles; }
   std::int64_t items() const { return tiles() * splits; }
-  std::int64_t thread_bytes() const { return queries + keys + values + scores + 2 * weights; }
+  std::int64_t thread_bytes() const { return queries + keys + values + scores + weights; }
   // Outputs belong to a thread, or, where they are merged, to an item. 64: alignment.
   std::int64_t bytes(std::int64_t units) const {
     return 64 + units * thread_bytes() + (splits > 1 ? items() : units) * outputs;
@@ -87,7 +86,6 @@ class TileItem {
     block_.values = reinterpret_cast<std::uint16_t*>(take(cut.values));
     block_.scores = reinterpret_cast<float*>(take(cut.scores));
     block_.weights = reinterpret_cast<std::uint16_t*>(take(cut.weights));
-    rest_ = reinterpret_cast<std::uint16_t*>(take(cut.weights));
     block_.outputs = outputs.at;
     block_.max = outputs.max();
     block_.sum = outputs.sum();
@@ -98,7 +96,6 @@ class TileItem {
   }
 
   void run(std::int64_t token, std::int64_t head, std::int64_t heads, RowWalker rows) {
-    block_.rest = rows.valid() < kRoundedWeights ? rest_ : nullptr;
     pack_queries(token, head, heads);
     RowBlock<kTileBlockKeys> blocks[2];
     rows.next(blocks[0]);
@@ -139,8 +136,7 @@ class TileItem {
     score_tiles_amx(block_);
     interleave_values(block_);
     weigh_tiles(block_);
-    accumulate_tiles_amx(block_, block_.weights);
-    if (block_.rest != nullptr) accumulate_tiles_amx(block_, block_.rest);
+    accumulate_tiles_amx(block_);
     end_tiles_amx();
   }
 
@@ -148,7 +144,6 @@ class TileItem {
   const TileCut& cut_;
   TileBlock block_{};
   std::byte* queries_;
-  std::uint16_t* rest_;  // what rounding left of the weights, where that is multiplied, too
 };
 
 // The parts of a head, merged into the first, in their order.

@@ -28,10 +28,9 @@ struct TileBlock {
   std::uint16_t* keys;           // [16 keys][step][16][32]
   std::uint16_t* values;         // [key step][16 columns][pair of keys][16][2]
   float* scores;                 // [key][16 groups]
-  std::uint16_t *weights,
-      *rest;         // [group][kTileBlockKeys / 32][16 heads][32 keys]; rest: bf16_kernels.h, or null
-  float* outputs;    // [group][16 columns][16 heads][16]
-  float *max, *sum;  // [16 groups]
+  std::uint16_t* weights;        // [group][kTileBlockKeys / 32][16 heads][32 keys]
+  float* outputs;                // [group][16 columns][16 heads][16]
+  float *max, *sum;              // [16 groups]
   float scale;
 };
 
@@ -56,7 +55,7 @@ void weigh_tiles(const TileBlock& block);
 void add_tile_output(const TileOutput& from, float* to);           // to += factor * from
 void store_tile_output(const TileOutput& output, std::byte* dst);  // bf16, columns in order
 void score_tiles_amx(const TileBlock& block);
-void accumulate_tiles_amx(const TileBlock& block, const std::uint16_t* weights);
+void accumulate_tiles_amx(const TileBlock& block);
 void begin_tiles_amx();
 void end_tiles_amx();
 

@@ -68,11 +68,6 @@ constexpr Interleave interleave() {
 }
 constexpr Interleave kInterleave = interleave();
 
-TAMIS_INLINE __m512 rest_of(__m512 weight, __m512i rounded, int half) {
-  const __m256i words = half == 0 ? _mm512_castsi512_si256(rounded) : _mm512_extracti64x4_epi64(rounded, 1);
-  return _mm512_sub_ps(weight, floats_of(words));
-}
-
 // A group of 16 heads; returns the factors of earlier outputs.
 struct Weigh {
   const TileBlock& block;
@@ -95,7 +90,7 @@ struct Weigh {
   TAMIS_INLINE void step_weights(std::int64_t step, __m512 reference, __m512& sum) const {
     const __m512 scale = _mm512_set1_ps(block.scale);
     const __m512i order = _mm512_load_si512(kInterleave.at);
-    __m512i pairs[16], rest[16];
+    __m512i pairs[16];
     for (int pair = 0; pair < 16; ++pair) {
       __m512 weight[2];
       for (int i = 0; i < 2; ++i) {
@@ -105,16 +100,9 @@ struct Weigh {
         weight[i] = exp16_nonpositive(_mm512_fmsub_ps(_mm512_loadu_ps(scores(key)), scale, reference));
         sum = _mm512_add_ps(sum, weight[i]);
       }
-      const __m512i rounded = (__m512i)_mm512_cvtne2ps_pbh(weight[1], weight[0]);
-      pairs[pair] = _mm512_permutexvar_epi16(order, rounded);
-      if (block.rest == nullptr) continue;
-      const auto left =
-          (__m512i)_mm512_cvtne2ps_pbh(rest_of(weight[1], rounded, 1), rest_of(weight[0], rounded, 0));
-      rest[pair] = _mm512_permutexvar_epi16(order, left);
+      pairs[pair] = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(weight[1], weight[0]));
     }
-    const std::int64_t at = (group * (kTileBlockKeys / 32) + step) * kTileCodes;
-    store_weights(pairs, block.weights + at);
-    if (block.rest != nullptr) store_weights(rest, block.rest + at);
+    store_weights(pairs, block.weights + (group * (kTileBlockKeys / 32) + step) * kTileCodes);
   }
 
   __m512 run() const {
