@@ -8,6 +8,7 @@
 #include "backends/cpu/kernels/sparse_mla/bf16_kernels.h"
 #include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
+#include "core/base/ceil_div.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
 
 #if defined(__x86_64__)
@@ -23,8 +24,6 @@ constexpr const Bf16AttentionKernels& kKernels = kAttentionAvx512Bf16;
 // Blocks of values lie one cache line further apart than 4 KB, so that the stores of a pair of keys spread
 // over the sets of the first-level cache.
 constexpr std::int64_t kValueStride = kBlockKeys * 16 + 32;
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // How a call is cut, and where an item's memory lies; sizes in bytes, multiples of 64.
 struct Cut {

@@ -7,6 +7,7 @@
 #include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
+#include "core/base/ceil_div.h"
 #include "core/ops/sparse_mla/sparse_mla.h"
 
 #if defined(__x86_64__)
@@ -19,8 +20,6 @@ using numeric::SoftmaxState;
 constexpr std::int64_t kMaxHeads = 128;       // of an item
 constexpr std::int64_t kMinKeysOfPart = 256;  // as in bf16_attention.cpp
 constexpr std::int64_t kTileCodes = kTileSize * kStepCols;
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // How a call is cut, and where an item's memory lies; sizes in bytes, multiples of 64.
 struct TileCut {
