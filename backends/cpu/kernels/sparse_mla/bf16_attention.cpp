@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backends/cpu/kernels/product/bf16.h"
+#include "backends/cpu/kernels/sparse_mla/attention_items.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_kernels.h"
 #include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
@@ -18,28 +19,19 @@ namespace {
 using namespace sparse_mla_operand;
 using numeric::SoftmaxState;
 
-constexpr std::int64_t kMaxHeads = 128;       // of an item
-constexpr std::int64_t kMinKeysOfPart = 256;  // merging parts costs about what 10 keys cost
 constexpr const Bf16AttentionKernels& kKernels = kAttentionAvx512Bf16;
 // Blocks of values lie one cache line further apart than 4 KB, so that the stores of a pair of keys spread
 // over the sets of the first-level cache.
 constexpr std::int64_t kValueStride = kBlockKeys * 16 + 32;
 
-// How a call is cut, and where an item's memory lies; sizes in bytes, multiples of 64.
-struct Cut {
-  std::int64_t tokens, heads, head_tiles, splits;
+// Where an item's memory lies; sizes in bytes, multiples of 64.
+struct Cut : AttentionItems {
   std::int64_t groups;  // of columns that share a scale; 1 where there are no scales
   std::int64_t keys, values, scores, weights, scales, outputs;
 
-  Cut(const LatentOperands& operands, std::int64_t longest, std::int64_t units) {
+  Cut(const LatentOperands& operands, std::int64_t longest, std::int64_t units)
+      : AttentionItems(operands.q_latent->desc, longest, units) {
     const KvLayout& layout = operands.layout;
-    const std::int64_t all_heads = operands.q_latent->desc.dim(1);
-    tokens = operands.q_latent->desc.dim(0);
-    head_tiles = ceil_div(all_heads, kMaxHeads);
-    heads = std::min(all_heads, kMaxHeads);
-    const std::int64_t parts = ceil_div(longest, kMinKeysOfPart);
-    splits = std::clamp<std::int64_t>(units / std::max<std::int64_t>(1, tokens * head_tiles), 1,
-                                      std::max<std::int64_t>(1, parts));
     groups = layout.format == KvFormat::kPackedFp8 ? ceil_div(layout.c, kScaleGroup) : 1;
     keys = 2 * kBlockKeys * (layout.c + layout.r);
     values = 2 * (layout.c / 16) * kValueStride;
@@ -49,8 +41,6 @@ struct Cut {
     outputs = (4 * heads * layout.c + std::int64_t{sizeof(SoftmaxState)} * heads + 63) / 64 * 64;
   }
 
-  std::int64_t tiles() const { return tokens * head_tiles; }
-  std::int64_t items() const { return tiles() * splits; }
   std::int64_t thread_bytes() const { return keys + values + scores + weights + scales; }
   // Outputs belong to a thread, or, where they are merged, to an item.
   std::int64_t bytes(std::int64_t units) const {

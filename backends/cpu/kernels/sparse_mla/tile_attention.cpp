@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backends/cpu/kernels/product/stripe.h"
+#include "backends/cpu/kernels/sparse_mla/attention_items.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
@@ -17,23 +18,15 @@ namespace {
 using namespace sparse_mla_operand;
 using numeric::SoftmaxState;
 
-constexpr std::int64_t kMaxHeads = 128;       // of an item
-constexpr std::int64_t kMinKeysOfPart = 256;  // as in bf16_attention.cpp
 constexpr std::int64_t kTileCodes = kTileSize * kStepCols;
 
-// How a call is cut, and where an item's memory lies; sizes in bytes, multiples of 64.
-struct TileCut {
-  std::int64_t tokens, heads, head_tiles, splits, groups, steps, c_steps;
+// Where an item's memory lies; sizes in bytes, multiples of 64.
+struct TileCut : AttentionItems {
+  std::int64_t groups, steps, c_steps;
   std::int64_t queries, keys, values, scores, weights, outputs;
 
-  TileCut(const OpCall& call, const KvLayout& layout, std::int64_t units) {
-    const std::int64_t all_heads = call[kQLatent].desc.dim(1);
-    tokens = call[kQLatent].desc.dim(0);
-    head_tiles = ceil_div(all_heads, kMaxHeads);
-    heads = std::min(all_heads, kMaxHeads);
-    const std::int64_t parts = ceil_div(call[kSlots].desc.dim(1), kMinKeysOfPart);
-    splits = std::clamp<std::int64_t>(units / std::max<std::int64_t>(1, tokens * head_tiles), 1,
-                                      std::max<std::int64_t>(1, parts));
+  TileCut(const OpCall& call, const KvLayout& layout, std::int64_t units)
+      : AttentionItems(call[kQLatent].desc, call[kSlots].desc.dim(1), units) {
     groups = ceil_div(heads, kTileSize);
     steps = (layout.c + layout.r) / kStepCols;
     c_steps = layout.c / kStepCols;
@@ -45,8 +38,6 @@ struct TileCut {
     outputs = 4 * groups * kTileSize * (layout.c + 2);  // and maxima and sums
   }
 
-  std::int64_t tiles() const { return tokens * head_tiles; }
-  std::int64_t items() const { return tiles() * splits; }
   std::int64_t thread_bytes() const { return queries + keys + values + scores + weights; }
   // Outputs belong to a thread, or, where they are merged, to an item. 64: alignment.
   std::int64_t bytes(std::int64_t units) const {
