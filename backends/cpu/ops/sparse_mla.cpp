@@ -83,7 +83,7 @@ Status compute(const OpCall& call, const Scratch& scratch) {
 
 #if defined(__x86_64__)
 Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_bf16_attention(call, layout_of(call));
+  return mla::accept_bf16_operands(operands_of(call));
 }
 
 std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
@@ -100,7 +100,7 @@ Status compute_bf16(const OpCall& call, const Scratch& scratch) {
 }
 
 Reason accepts_tiles(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_tile_attention(call, layout_of(call));
+  return mla::accept_tile_attention(operands_of(call));
 }
 
 std::int64_t workspace_tiles(const DeviceInfo& device, const OpCall& call) {

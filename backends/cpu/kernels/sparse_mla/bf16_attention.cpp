@@ -10,13 +10,11 @@
 #include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
 #include "core/base/ceil_div.h"
-#include "core/ops/sparse_mla/sparse_mla.h"
 
 #if defined(__x86_64__)
 namespace tamis::cpu::mla {
 namespace {
 
-using namespace sparse_mla_operand;
 using numeric::SoftmaxState;
 
 constexpr const Bf16AttentionKernels& kKernels = kAttentionAvx512Bf16;
@@ -223,16 +221,6 @@ void finish(const LatentOperands& operands, const Cut& cut, std::int64_t tile, s
 }
 
 }  // namespace
-
-Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout) {
-  LatentOperands operands{};
-  operands.q_latent = &call[kQLatent];
-  operands.q_rope = &call[kQRope];
-  operands.cache = &call[kCache];
-  operands.out = &call[kOut];
-  operands.layout = layout;
-  return accept_bf16_operands(operands);
-}
 
 Reason accept_bf16_operands(const LatentOperands& operands) {
   const KvLayout& layout = operands.layout;

@@ -179,10 +179,11 @@ std::int64_t heads_of(const LatentOperands& operands, const TileCut& cut, std::i
 
 }  // namespace
 
-Reason accept_tile_attention(const OpCall& call, const KvLayout& layout) {
+Reason accept_tile_attention(const LatentOperands& operands) {
+  const KvLayout& layout = operands.layout;
   if (layout.c % 64 != 0) return reason::size("C", layout.c, "a multiple of 64");
   if (layout.r % 64 != 0) return reason::size("R", layout.r, "a multiple of 64");
-  return accept_bf16_attention(call, layout);
+  return accept_bf16_operands(operands);
 }
 
 std::int64_t tile_attention_workspace(const OpCall& call, const KvLayout& layout, std::int64_t units) {

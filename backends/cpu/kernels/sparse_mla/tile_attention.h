@@ -59,7 +59,7 @@ void accumulate_tiles_amx(const TileBlock& block);
 void begin_tiles_amx();
 void end_tiles_amx();
 
-Reason accept_tile_attention(const OpCall& call, const KvLayout& layout);
+Reason accept_tile_attention(const LatentOperands& operands);
 std::int64_t tile_attention_workspace(const OpCall& call, const KvLayout& layout, std::int64_t units);
 void tile_attention(const OpCall& call, const LatentOperands& operands, std::byte* workspace);
 
