@@ -28,7 +28,7 @@ struct Cut : AttentionItems {
   std::int64_t keys, values, scores, weights, scales, outputs;
 
   Cut(const LatentOperands& operands, std::int64_t longest, std::int64_t units)
-      : AttentionItems(operands.q_latent->desc, longest, units) {
+      : AttentionItems(operands.q_latent->desc, longest, false, units) {
     const KvLayout& layout = operands.layout;
     groups = layout.format == KvFormat::kPackedFp8 ? ceil_div(layout.c, kScaleGroup) : 1;
     keys = 2 * kBlockKeys * (layout.c + layout.r);

@@ -13,6 +13,7 @@ namespace tamis::cpu::mla {
 template <std::int64_t keys>
 struct RowBlock {
   const std::byte* rows[keys];
+  std::int32_t at[keys];  // in the token's list, or the position
   std::int64_t n;
 };
 
@@ -56,6 +57,7 @@ class RowWalker {
       if (slot < 0 || slot >= cache_.desc.dim(0)) continue;
       const std::byte* row = row_address(cache_, slot);
       if (fetches) fetch(row);
+      block.at[block.n] = static_cast<std::int32_t>(at_);
       block.rows[block.n++] = row;
     }
     std::fill(block.rows + block.n, block.rows + keys, nullptr);
@@ -71,6 +73,17 @@ class RowWalker {
   const std::int32_t* slots_ = nullptr;  // null: positions of a paged sequence
   PagedKeys paged_{};
   std::int64_t seq_ = 0;
+};
+
+// The keys of a call's tokens.
+struct KeyLists {
+  const OpCall& call;
+  std::int64_t longest;  // entries of a list at most
+  // Part `split` of a token's.
+  RowWalker (*walk)(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits);
+  // Tokens of one sequence see its positions below their ke; null: each has a list of its own.
+  const Tensor* seq_of_token = nullptr;
+  const Tensor* ke = nullptr;
 };
 
 }  // namespace tamis::cpu::mla

@@ -68,7 +68,8 @@ constexpr Interleave interleave() {
 }
 constexpr Interleave kInterleave = interleave();
 
-// A group of 16 heads; returns the factors of earlier outputs.
+// A group of 16 heads. masked: they do not see the same keys.
+template <bool masked>
 struct Weigh {
   const TileBlock& block;
   std::int64_t group;
@@ -77,11 +78,18 @@ struct Weigh {
     return block.scores + (key * block.groups + group) * kTileSize;
   }
 
+  TAMIS_INLINE __mmask16 sees(std::int64_t key) const {
+    if constexpr (!masked) return 0xffff;
+    const __m512i seen = _mm512_loadu_si512(block.seen + group * kTileSize);
+    return _mm512_cmpgt_epi32_mask(seen, _mm512_set1_epi32(static_cast<int>(key)));
+  }
+
   __m512 new_max(__m512 old) const {
     const __m512 scale = _mm512_set1_ps(block.scale);
     __m512 top = old;
     for (std::int64_t key = 0; key < block.n; ++key) {
-      top = _mm512_max_ps(_mm512_mul_ps(_mm512_loadu_ps(scores(key)), scale), top);  // of a NaN and top: top
+      // Of a NaN and top: top.
+      top = _mm512_mask_max_ps(top, sees(key), _mm512_mul_ps(_mm512_loadu_ps(scores(key)), scale), top);
     }
     return top;
   }
@@ -98,6 +106,7 @@ struct Weigh {
         weight[i] = _mm512_setzero_ps();
         if (key >= block.n) continue;
         weight[i] = exp16_nonpositive(_mm512_fmsub_ps(_mm512_loadu_ps(scores(key)), scale, reference));
+        if constexpr (masked) weight[i] = _mm512_maskz_mov_ps(sees(key), weight[i]);
         sum = _mm512_add_ps(sum, weight[i]);
       }
       pairs[pair] = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(weight[1], weight[0]));
@@ -105,6 +114,7 @@ struct Weigh {
     store_weights(pairs, block.weights + (group * (kTileBlockKeys / 32) + step) * kTileCodes);
   }
 
+  // Returns the factors of earlier outputs.
   __m512 run() const {
     float *max_at = block.max + group * kTileSize, *sum_at = block.sum + group * kTileSize;
     const __m512 old = _mm512_loadu_ps(max_at), max = new_max(old);
@@ -184,7 +194,8 @@ void interleave_values(const TileBlock& block) {
 
 void weigh_tiles(const TileBlock& block) {
   for (std::int64_t group = 0; group < block.groups; ++group) {
-    scale_group(block, group, Weigh{block, group}.run());
+    scale_group(block, group,
+                block.seen != nullptr ? Weigh<true>{block, group}.run() : Weigh<false>{block, group}.run());
   }
 }
 
