@@ -138,6 +138,19 @@ void add_perf(CaseList& list) {
   }
 }
 
+// Tokens that may share keys beyond one block, and end inside and outside of it.
+void add_shared(CaseList& list) {
+  const std::vector<Token> shared =
+      join({causal(0, 249, 13), {{1, 530}}, causal(2, 510, 4), {{2, 0}, {2, 40}}, causal(3, 1, 8)});
+  for (std::int64_t heads : {5, 20}) {
+    const Shape shape{heads, 128, 64, 48, 12};
+    Options o{.format = KvFormat::kPackedFp8, .q = DType::kBF16, .out = DType::kBF16};
+    list.push_back(dense_case(fmt::format("shared_h{}", heads), shape, shared, o));
+    o = {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .absent_pages = true};
+    list.push_back(dense_case(fmt::format("shared_absent_pages_h{}", heads), shape, shared, o));
+  }
+}
+
 }  // namespace
 
 CaseList cases_dense_mla() {
@@ -188,16 +201,7 @@ CaseList cases_dense_mla() {
     o.cache = DType::kBF16;
     list.push_back(dense_case(name, wide, parts, o));
   }
-  // Tokens that may share keys beyond one block, and end inside and outside of it.
-  const std::vector<Token> shared =
-      join({causal(0, 249, 13), {{1, 530}}, causal(2, 510, 4), {{2, 0}, {2, 40}}, causal(3, 1, 8)});
-  for (std::int64_t heads : {5, 20}) {
-    const Shape shape{heads, 128, 64, 48, 12};
-    Options o{.format = packed, .q = DType::kBF16, .out = DType::kBF16};
-    list.push_back(dense_case(fmt::format("shared_h{}", heads), shape, shared, o));
-    o = {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .absent_pages = true};
-    list.push_back(dense_case(fmt::format("shared_absent_pages_h{}", heads), shape, shared, o));
-  }
+  add_shared(list);
   add_perf(list);
   return list;
 }

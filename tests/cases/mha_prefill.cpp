@@ -142,6 +142,9 @@ CaseList cases_mha_prefill() {
   const Batch halves{{200, 33}, join({causal(0, 70, 131), causal(1, 1, 33), {{-1, 3}}})};
   list.push_back(mha_case("model", {2, 128, 64, 128}, halves, DType::kF16, DType::kF16));
   list.push_back(mha_case("glm", {2, 192, 64, 256}, halves, DType::kF16, DType::kF16));
+  // bf16: runs that end inside of a block of keys that others see more of, and more tokens than a task takes.
+  list.push_back(mha_case("runs", {2, 128, 64, 128}, halves, DType::kBF16, DType::kBF16));
+  list.push_back(mha_case("long", {2, 64, 32, 96}, {{330}, causal(0, 1, 330)}, DType::kBF16, DType::kBF16));
   list.push_back(mha_case("decode", {4, 128, 64, 128}, {{300, 7}, {{0, 300}, {1, 7}}}, DType::kF16));
   add_perf(list);
   return list;

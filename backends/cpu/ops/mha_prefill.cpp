@@ -7,53 +7,33 @@
 #include <algorithm>
 
 #include "backends/cpu/kernels/common/attention_tile.h"
-#include "backends/cpu/kernels/common/token_runs.h"
+#include "backends/cpu/kernels/mha_prefill/bf16_prefill.h"
+#include "backends/cpu/kernels/mha_prefill/prefill_call.h"
+#include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
-#include "backends/cpu/threads.h"
 
 namespace tamis::cpu {
 namespace {
 
 using namespace mha_prefill_operand;
 
+using prefill::RunKeys, prefill::Sizes;
+
 constexpr std::int64_t kQueries = 64;
 constexpr std::int64_t kKeys = 256;  // with dn + R + dv = 320: 330 KB of f32 keys and values
 
-struct Sizes {
-  std::int64_t tokens, heads, keys;
-  std::int64_t nope, rope, value;
+AttentionShape tile_shape(const Sizes& sizes) {
+  return {kQueries, sizes.nope + sizes.rope, sizes.value, kKeys};
+}
 
-  explicit Sizes(const OpCall& call)
-      : tokens(call[kQNope].desc.dim(0)),
-        heads(call[kQNope].desc.dim(1)),
-        keys(call[kKNope].desc.dim(0)),
-        nope(call[kQNope].desc.dim(2)),
-        rope(call[kQRope].desc.dim(2)),
-        value(call[kV].desc.dim(2)) {}
-  AttentionShape tile() const { return {kQueries, nope + rope, value, kKeys}; }
-  std::int64_t thread_floats() const { return AttentionTile::floats(tile()) + kKeys * (nope + rope + value); }
-};
+std::int64_t thread_floats(const Sizes& sizes) {
+  return AttentionTile::floats(tile_shape(sizes)) + kKeys * (sizes.nope + sizes.rope + sizes.value);
+}
 
 Reason accepts(const DeviceInfo&, const OpCall&) { return accept(); }
 
 std::int64_t workspace(const DeviceInfo& device, const OpCall& call) {
-  return 4 * device.units * Sizes(call).thread_floats();
-}
-
-// Rows [start, start + count) of the key tensors belong to a sequence.
-struct SequenceKeys {
-  std::int64_t start = 0;
-  std::int64_t count = 0;
-};
-
-SequenceKeys sequence_keys(const OpCall& call, std::int64_t seq, std::int64_t rows) {
-  const Tensor& kv_len = call[kKvLen];
-  if (seq < 0 || seq >= kv_len.desc.dim(0)) return {};
-  const auto* lengths = data<std::int32_t>(kv_len);
-  SequenceKeys keys;
-  for (std::int64_t s = 0; s < seq; ++s) keys.start += std::max(0, lengths[s]);
-  keys.count = std::clamp<std::int64_t>(rows - keys.start, 0, std::max(0, lengths[seq]));
-  return keys;
+  return 4 * device.units * thread_floats(Sizes(call));
 }
 
 // One thread's tile and its widened keys and values.
@@ -63,34 +43,27 @@ class HeadTask {
       : call_(call),
         sizes_(call),
         rows_(*gemm.rows),
-        tile_(gemm, sizes_.tile(), call.as<MhaPrefillParams>().scale, memory) {
-    keys_ = memory + AttentionTile::floats(sizes_.tile());
+        tile_(gemm, tile_shape(sizes_), call.as<MhaPrefillParams>().scale, memory) {
+    keys_ = memory + AttentionTile::floats(tile_shape(sizes_));
     values_ = keys_ + kKeys * (sizes_.nope + sizes_.rope);
   }
 
   void attend(const TokenRun& run, std::int64_t head) {
     load_queries(run, head);
-    const SequenceKeys keys = sequence_keys(call_, run.seq, sizes_.keys);
+    const RunKeys keys(call_, sizes_, run);
     const std::int64_t width = sizes_.nope + sizes_.rope;
-    std::int64_t end = 0;
-    for (std::int64_t t = 0; t < run.count; ++t) end = std::max(end, visible(run, t, keys));
     // Blocks begin at multiples of kKeys whatever the run, so that a token's result does not depend on its
     // neighbours.
-    for (std::int64_t block = 0; block < end; block += kKeys) {
-      const std::int64_t n = std::min(kKeys, end - block);
+    for (std::int64_t block = 0; block < keys.end; block += kKeys) {
+      const std::int64_t n = std::min(kKeys, keys.end - block);
       load_keys(keys.start + block, n, head);
-      tile_.add({n, keys_, width, values_, sizes_.value}, [&](std::int64_t t) {
-        return std::clamp<std::int64_t>(visible(run, t, keys) - block, 0, n);
-      });
+      tile_.add({n, keys_, width, values_, sizes_.value},
+                [&](std::int64_t t) { return keys.visible(run.first + t, block, n); });
     }
     store(run, head);
   }
 
  private:
-  std::int64_t visible(const TokenRun& run, std::int64_t t, const SequenceKeys& keys) const {
-    return visible_keys(call_[kKe], run.first + t, keys.count);
-  }
-
   void load_queries(const TokenRun& run, std::int64_t head) {
     const Tensor &nope = call_[kQNope], &rope = call_[kQRope];
     tile_.begin(run.count);
@@ -131,17 +104,8 @@ template <const Gemm& gemm>
 Status compute(const OpCall& call, const Scratch& scratch) {
   const Sizes sizes(call);
   auto* memory = reinterpret_cast<float*>(scratch.workspace->host() + scratch.workspace_offset);
-  const std::int64_t token_blocks = (sizes.tokens + kQueries - 1) / kQueries;
-  parallel_for(token_blocks * sizes.heads, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-    HeadTask task(call, gemm, memory + thread * sizes.thread_floats());
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t last = std::min(sizes.tokens, (i / sizes.heads + 1) * kQueries);
-      for (std::int64_t t = i / sizes.heads * kQueries; t < last;) {
-        const TokenRun run = token_run(call[kSeqOfToken], t, last);
-        task.attend(run, i % sizes.heads);
-        t += run.count;
-      }
-    }
+  prefill::for_each_task(call, sizes, kQueries, [&](int thread) {
+    return HeadTask(call, gemm, memory + thread * thread_floats(sizes));
   });
   return {};
 }
@@ -151,6 +115,22 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
 }
 
 #if defined(__x86_64__)
+Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return prefill::accept_bf16(call); }
+
+Reason prefers_bf16(const DeviceInfo& device, const OpCall&) {
+  return device.has(kFastBf16Dot) ? accept()
+                                  : reason::slower("vdpbf16ps begins every other cycle on this CPU");
+}
+
+std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
+  return prefill::bf16_workspace(call, device.units);
+}
+
+Status compute_bf16(const OpCall& call, const Scratch& scratch) {
+  prefill::bf16_prefill(call, scratch.workspace->host() + scratch.workspace_offset);
+  return {};
+}
+
 Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
   const std::int64_t value = call[kV].desc.dim(2);
   return value % 16 == 0 ? accept() : reason::size("dv", value, "a multiple of 16");
@@ -169,6 +149,14 @@ constexpr KernelRow row(KernelRow base) {
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
+    {.name = "cpu.mha_prefill.avx512_bf16",
+     .op = "mha_prefill",
+     .families = "avx512",
+     .needs = {.all_of = kBf16ProductNeeds},
+     .accepts = accepts_bf16,
+     .prefers = prefers_bf16,
+     .workspace = workspace_bf16,
+     .launch = launch<&compute_bf16>},
     row<kAvx512Gemm>({.name = "cpu.mha_prefill.avx512",
                       .families = "avx512",
                       .needs = {.all_of = kAvx512},
