@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/ceil_div.h"
+
 namespace tamis::cuda {
 namespace {
 
@@ -13,8 +15,6 @@ constexpr std::int64_t kSlotBytes = std::int64_t{1} << 27;
 constexpr std::int64_t kMaxSplits = 64;
 // Parts are numbered in 16 bits, positions of a token in 32.
 constexpr std::int64_t kMaxKeys = std::int64_t{1} << 24;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // What one launch covers.
 struct Size {

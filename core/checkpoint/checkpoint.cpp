@@ -6,6 +6,8 @@
 
 #include <fmt/ranges.h>
 
+#include "core/base/ceil_div.h"
+
 namespace tamis {
 namespace {
 
@@ -17,8 +19,6 @@ std::string dtype_list(std::initializer_list<DType> dtypes) {
   }
   return out;
 }
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 }  // namespace
 

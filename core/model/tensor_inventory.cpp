@@ -4,14 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "core/base/ceil_div.h"
+
 namespace tamis {
 namespace {
 
 constexpr std::array<const char*, kModelParts> kPartNames{
     "embedding", "head",   "norms",          "attention",      "indexer",
     "dense MLP", "router", "routed experts", "shared experts", "MTP projection"};
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 class Builder {
  public:

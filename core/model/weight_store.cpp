@@ -4,6 +4,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "core/base/ceil_div.h"
 #include "core/numeric/float16.h"
 
 namespace tamis {
@@ -23,8 +24,6 @@ float element(DType dtype, const std::byte* address) {
 bool aligned(const std::byte* address, std::size_t alignment) {
   return reinterpret_cast<std::uintptr_t>(address) % alignment == 0;
 }
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // How the row that reads operand `operand` of `call` wants it.
 Layout wanted_layout(const KernelRow& row, const DeviceInfo& device, const OpCall& call,

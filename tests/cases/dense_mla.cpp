@@ -128,6 +128,14 @@ void add_perf(CaseList& list) {
   add_timed(list, decode(4096), {1, 4});
   add_timed_large(list, decode(4096), {32, 128});
   add_timed_large(list, decode(65536), {1, 32});
+  // The end of a prompt of 2048 tokens.
+  for (std::int64_t heads : {16, 128}) {
+    const auto prefill = [heads](std::int64_t tokens) {
+      return perf_case(fmt::format("v3_2k_t{}_h{}", tokens, heads), {heads, 512, 64, 64, 32, 1},
+                       causal(0, 2049 - tokens, tokens));
+    };
+    add_timed_large(list, prefill, {64});
+  }
 }
 
 }  // namespace
@@ -179,6 +187,16 @@ CaseList cases_dense_mla() {
     o.format = plain;
     o.cache = DType::kBF16;
     list.push_back(dense_case(name, wide, parts, o));
+  }
+  // Tokens that may share keys beyond one block, and end inside and outside of it.
+  const std::vector<Token> shared =
+      join({causal(0, 249, 13), {{1, 530}}, causal(2, 510, 4), {{2, 0}, {2, 40}}, causal(3, 1, 8)});
+  for (std::int64_t heads : {5, 20}) {
+    const Shape shape{heads, 128, 64, 48, 12};
+    Options o{.format = packed, .q = DType::kBF16, .out = DType::kBF16};
+    list.push_back(dense_case(fmt::format("shared_h{}", heads), shape, shared, o));
+    o = {.cache = DType::kBF16, .q = DType::kBF16, .out = DType::kBF16, .absent_pages = true};
+    list.push_back(dense_case(fmt::format("shared_absent_pages_h{}", heads), shape, shared, o));
   }
   add_perf(list);
   return list;

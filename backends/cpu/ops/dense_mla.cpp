@@ -9,6 +9,7 @@
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
+#include "backends/cpu/kernels/sparse_mla/tile_attention.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -127,8 +128,26 @@ std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
   return mla::bf16_attention_workspace(operands_of(call), longest_list(call), device.units);
 }
 
+mla::KeyLists lists_of(const OpCall& call) {
+  return {call, longest_list(call), walk, &call[kSeqOfToken], &call[kKe]};
+}
+
 Status compute_bf16(const OpCall& call, const Scratch& scratch) {
-  mla::bf16_attention({call, longest_list(call), walk}, operands_of(call),
+  mla::bf16_attention(lists_of(call), operands_of(call),
+                      scratch.workspace->host() + scratch.workspace_offset);
+  return {};
+}
+
+Reason accepts_tiles(const DeviceInfo&, const OpCall& call) {
+  return mla::accept_tile_attention(operands_of(call));
+}
+
+std::int64_t workspace_tiles(const DeviceInfo& device, const OpCall& call) {
+  return mla::tile_attention_workspace(lists_of(call), operands_of(call), device.units);
+}
+
+Status compute_tiles(const OpCall& call, const Scratch& scratch) {
+  mla::tile_attention(lists_of(call), operands_of(call),
                       scratch.workspace->host() + scratch.workspace_offset);
   return {};
 }
@@ -150,6 +169,13 @@ constexpr KernelRow row(KernelRow base) {
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
+    {.name = "cpu.dense_mla.amx_bf16",
+     .op = "dense_mla",
+     .families = "amx",
+     .needs = {.all_of = kAmxProductNeeds},
+     .accepts = accepts_tiles,
+     .workspace = workspace_tiles,
+     .launch = launch<&compute_tiles>},
     {.name = "cpu.dense_mla.avx512_bf16",
      .op = "dense_mla",
      .families = "avx512",

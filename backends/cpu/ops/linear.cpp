@@ -9,6 +9,7 @@
 #include "backends/cpu/kernels/product/product_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
+#include "core/base/ceil_div.h"
 
 namespace tamis::cpu {
 namespace {

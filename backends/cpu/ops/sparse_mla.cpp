@@ -83,32 +83,37 @@ Status compute(const OpCall& call, const Scratch& scratch) {
 
 #if defined(__x86_64__)
 Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_bf16_attention(call, layout_of(call));
+  return mla::accept_bf16_operands(operands_of(call));
 }
 
 std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
   return mla::bf16_attention_workspace(operands_of(call), call[kSlots].desc.dim(1), device.units);
 }
 
-Status compute_bf16(const OpCall& call, const Scratch& scratch) {
+mla::KeyLists lists_of(const OpCall& call) {
   const auto walk = [](const OpCall& of, std::int64_t token, std::int64_t split, std::int64_t splits) {
     return mla::RowWalker(of, token, split, splits);
   };
-  mla::bf16_attention({call, call[kSlots].desc.dim(1), walk}, operands_of(call),
+  return {call, call[kSlots].desc.dim(1), walk};
+}
+
+Status compute_bf16(const OpCall& call, const Scratch& scratch) {
+  mla::bf16_attention(lists_of(call), operands_of(call),
                       scratch.workspace->host() + scratch.workspace_offset);
   return {};
 }
 
 Reason accepts_tiles(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_tile_attention(call, layout_of(call));
+  return mla::accept_tile_attention(operands_of(call));
 }
 
 std::int64_t workspace_tiles(const DeviceInfo& device, const OpCall& call) {
-  return mla::tile_attention_workspace(call, layout_of(call), device.units);
+  return mla::tile_attention_workspace(lists_of(call), operands_of(call), device.units);
 }
 
 Status compute_tiles(const OpCall& call, const Scratch& scratch) {
-  mla::tile_attention(call, operands_of(call), scratch.workspace->host() + scratch.workspace_offset);
+  mla::tile_attention(lists_of(call), operands_of(call),
+                      scratch.workspace->host() + scratch.workspace_offset);
   return {};
 }
 

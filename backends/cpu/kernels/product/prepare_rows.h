@@ -6,10 +6,9 @@
 #include "backends/cpu/host_tensor.h"
 #include "backends/cpu/kernels/common/expert_panels.h"
 #include "backends/cpu/kernels/product/product.h"
+#include "core/base/ceil_div.h"
 
 namespace tamis::cpu {
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 struct InputRows {
   const Product& product;

@@ -2,10 +2,8 @@
 // arithmetic, comparisons and selects of whole vectors. What is left behind the last whole vector goes
 // through one that is padded with zeros.
 //
-// V has kLanes and vectors of as many Float, Int (i32), Word (u32), Short (u16) and Byte; of half as many
-// HalfFloat, Double and Long (i64); from_f16, to_f16, permute(Float, Int) and sum. Bits are those of
-// core/numeric, whose functions are not used here: they are inline, and the linker must not find them in
-// these objects.
+// V is Vectors<lanes> with from_f16, to_f16, permute(Float, Int) and sum. Bits are those of core/numeric,
+// whose functions are not used here: they are inline, and the linker must not find them in these objects.
 #pragma once
 
 #include <cstring>  // memcpy: a call, or inlined by the compiler
@@ -15,6 +13,20 @@
 namespace tamis::cpu::row_vectors {
 
 #define TAMIS_INLINE inline __attribute__((always_inline))
+
+template <int lanes>
+struct Vectors {
+  static constexpr int kLanes = lanes;
+  using Float [[gnu::vector_size(4 * lanes)]] = float;
+  using Int [[gnu::vector_size(4 * lanes)]] = std::int32_t;
+  using Word [[gnu::vector_size(4 * lanes)]] = std::uint32_t;
+  using Short [[gnu::vector_size(2 * lanes)]] = std::uint16_t;
+  using Byte [[gnu::vector_size(lanes)]] = std::uint8_t;
+  // Half as many.
+  using HalfFloat [[gnu::vector_size(2 * lanes)]] = float;
+  using Double [[gnu::vector_size(4 * lanes)]] = double;
+  using Long [[gnu::vector_size(4 * lanes)]] = std::int64_t;
+};
 
 template <class To, class From>
 TAMIS_INLINE To bits_as(From from) {

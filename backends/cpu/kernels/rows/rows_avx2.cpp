@@ -6,17 +6,7 @@
 namespace tamis::cpu {
 namespace {
 
-struct Avx2 {
-  static constexpr int kLanes = 8;
-  using Float = float __attribute__((vector_size(32)));
-  using Int = std::int32_t __attribute__((vector_size(32)));
-  using Word = std::uint32_t __attribute__((vector_size(32)));
-  using Short = std::uint16_t __attribute__((vector_size(16)));
-  using Byte = std::uint8_t __attribute__((vector_size(8)));
-  using HalfFloat = float __attribute__((vector_size(16)));
-  using Double = double __attribute__((vector_size(32)));
-  using Long = std::int64_t __attribute__((vector_size(32)));
-
+struct Avx2 : row_vectors::Vectors<8> {
   static Float from_f16(Short codes) { return _mm256_cvtph_ps(reinterpret_cast<__m128i>(codes)); }
   static Short to_f16(Float value) {
     return reinterpret_cast<Short>(_mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));

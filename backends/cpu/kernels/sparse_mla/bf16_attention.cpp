@@ -5,56 +5,40 @@
 #include <cstring>
 
 #include "backends/cpu/kernels/product/bf16.h"
+#include "backends/cpu/kernels/sparse_mla/attention_items.h"
 #include "backends/cpu/kernels/sparse_mla/bf16_kernels.h"
 #include "backends/cpu/kernels/sparse_mla/row_walker.h"
 #include "backends/cpu/threads.h"
-#include "core/ops/sparse_mla/sparse_mla.h"
+#include "core/base/ceil_div.h"
 
 #if defined(__x86_64__)
 namespace tamis::cpu::mla {
 namespace {
 
-using namespace sparse_mla_operand;
 using numeric::SoftmaxState;
 
-constexpr std::int64_t kMaxHeads = 128;       // of an item
-constexpr std::int64_t kMinKeysOfPart = 256;  // merging parts costs about what 10 keys cost
 constexpr const Bf16AttentionKernels& kKernels = kAttentionAvx512Bf16;
-// Tokens with fewer entries multiply the weights as two bf16 numbers, high and low: with the high one alone
-// single outputs of short lists miss FlashMLA's bounds.
-constexpr std::int64_t kRoundedWeights = 1024;
 // Blocks of values lie one cache line further apart than 4 KB, so that the stores of a pair of keys spread
 // over the sets of the first-level cache.
 constexpr std::int64_t kValueStride = kBlockKeys * 16 + 32;
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-// How a call is cut, and where an item's memory lies; sizes in bytes, multiples of 64.
-struct Cut {
-  std::int64_t tokens, heads, head_tiles, splits;
+// Where an item's memory lies; sizes in bytes, multiples of 64.
+struct Cut : AttentionItems {
   std::int64_t groups;  // of columns that share a scale; 1 where there are no scales
   std::int64_t keys, values, scores, weights, scales, outputs;
 
-  Cut(const LatentOperands& operands, std::int64_t longest, std::int64_t units) {
+  Cut(const LatentOperands& operands, std::int64_t longest, std::int64_t units)
+      : AttentionItems(operands.q_latent->desc, longest, false, units) {
     const KvLayout& layout = operands.layout;
-    const std::int64_t all_heads = operands.q_latent->desc.dim(1);
-    tokens = operands.q_latent->desc.dim(0);
-    head_tiles = ceil_div(all_heads, kMaxHeads);
-    heads = std::min(all_heads, kMaxHeads);
-    const std::int64_t parts = ceil_div(longest, kMinKeysOfPart);
-    splits = std::clamp<std::int64_t>(units / std::max<std::int64_t>(1, tokens * head_tiles), 1,
-                                      std::max<std::int64_t>(1, parts));
     groups = layout.format == KvFormat::kPackedFp8 ? ceil_div(layout.c, kScaleGroup) : 1;
     keys = 2 * kBlockKeys * (layout.c + layout.r);
     values = 2 * (layout.c / 16) * kValueStride;
     scores = 4 * heads * kBlockKeys;
-    weights = 2 * 2 * groups * heads * kBlockKeys;
+    weights = 2 * groups * heads * kBlockKeys;
     scales = 4 * groups * kBlockKeys;
     outputs = (4 * heads * layout.c + std::int64_t{sizeof(SoftmaxState)} * heads + 63) / 64 * 64;
   }
 
-  std::int64_t tiles() const { return tokens * head_tiles; }
-  std::int64_t items() const { return tiles() * splits; }
   std::int64_t thread_bytes() const { return keys + values + scores + weights + scales; }
   // Outputs belong to a thread, or, where they are merged, to an item.
   std::int64_t bytes(std::int64_t units) const {
@@ -82,7 +66,6 @@ class Item {
     token_ = token;
     head_ = head;
     heads_ = heads;
-    rest_ = rows.valid() < kRoundedWeights ? weights_ + cut_.groups * heads * kBlockKeys : nullptr;
     std::fill_n(outputs_, heads * layout_.c, 0.0f);
     std::fill_n(states_, heads, SoftmaxState{});
     RowBlock<kBlockKeys> blocks[2];
@@ -106,12 +89,10 @@ class Item {
                                            .value_scales = packed_ ? scales_ : nullptr,
                                            .groups = cut_.groups,
                                            .weights = weights_ + h * kBlockKeys,
-                                           .weight_stride = heads_ * kBlockKeys,
-                                           .rest = rest_ != nullptr ? rest_ + h * kBlockKeys : nullptr});
+                                           .weight_stride = heads_ * kBlockKeys});
       if (factor != 1.0f) kKernels.scale(outputs_ + h * layout_.c, layout_.c, factor);
     }
-    accumulate(weights_, block.n);
-    if (rest_ != nullptr) accumulate(rest_, block.n);
+    accumulate(block.n);
   }
 
   void widen(const RowBlock<kBlockKeys>& block) {
@@ -173,10 +154,10 @@ class Item {
     }
   }
 
-  void accumulate(const std::uint16_t* weights, std::int64_t n) {
+  void accumulate(std::int64_t n) {
     for (std::int64_t c = 0; c < layout_.c; c += 64) {
       BlockProduct p{};
-      p.x = weights + (packed_ ? c / kScaleGroup * heads_ * kBlockKeys : 0);
+      p.x = weights_ + (packed_ ? c / kScaleGroup * heads_ * kBlockKeys : 0);
       p.x_stride = kBlockKeys;
       p.rows = heads_;
       p.blocks = values_ + c / 16 * kValueStride;
@@ -195,12 +176,11 @@ class Item {
   const Cut& cut_;
   std::uint16_t* keys_;
   std::uint16_t* values_;
-  float* scores_;                  // [heads, kBlockKeys]
-  std::uint16_t* weights_;         // [groups, heads, kBlockKeys]
-  std::uint16_t* rest_ = nullptr;  // what rounding left of the weights; null: not multiplied
-  float* scales_;                  // [groups, kBlockKeys]
-  float* outputs_;                 // [heads, c]
-  SoftmaxState* states_;           // [heads]
+  float* scores_;           // [heads, kBlockKeys]
+  std::uint16_t* weights_;  // [groups, heads, kBlockKeys]
+  float* scales_;           // [groups, kBlockKeys]
+  float* outputs_;          // [heads, c]
+  SoftmaxState* states_;    // [heads]
   std::int64_t token_ = 0, head_ = 0, heads_ = 0;
 };
 
@@ -241,16 +221,6 @@ void finish(const LatentOperands& operands, const Cut& cut, std::int64_t tile, s
 }
 
 }  // namespace
-
-Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout) {
-  LatentOperands operands{};
-  operands.q_latent = &call[kQLatent];
-  operands.q_rope = &call[kQRope];
-  operands.cache = &call[kCache];
-  operands.out = &call[kOut];
-  operands.layout = layout;
-  return accept_bf16_operands(operands);
-}
 
 Reason accept_bf16_operands(const LatentOperands& operands) {
   const KvLayout& layout = operands.layout;

@@ -22,15 +22,6 @@
 
 namespace tamis::cpu::mla {
 
-// The keys of a call's tokens.
-struct KeyLists {
-  const OpCall& call;
-  std::int64_t longest;  // entries of a list at most
-  // Part `split` of a token's.
-  RowWalker (*walk)(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits);
-};
-
-Reason accept_bf16_attention(const OpCall& call, const KvLayout& layout);  // of sparse_mla
 Reason accept_bf16_operands(const LatentOperands& operands);
 std::int64_t bf16_attention_workspace(const LatentOperands& operands, std::int64_t longest,
                                       std::int64_t units);

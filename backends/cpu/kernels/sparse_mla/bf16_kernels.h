@@ -28,8 +28,6 @@ struct ScoreRow {
   std::int64_t groups;
   std::uint16_t* weights;  // [groups][kBlockKeys] bf16, weight_stride apart; 0 behind the n-th key
   std::int64_t weight_stride;
-  std::uint16_t*
-      rest;  // what rounding to bf16 left of the weights, as bf16, in the same places; null: not wanted
 };
 
 struct Bf16AttentionKernels {

@@ -85,13 +85,8 @@ float weigh(const ScoreRow& row) {
       if (row.value_scales != nullptr) {
         scaled = _mm512_mul_ps(weight, _mm512_loadu_ps(row.value_scales + g * kBlockKeys + 16 * v));
       }
-      const __m256i high = (__m256i)_mm512_cvtneps_pbh(scaled);
-      const std::int64_t at = g * row.weight_stride + 16 * v;
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(row.weights + at), high);
-      if (row.rest == nullptr) continue;
-      const __m512 rounded = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(row.rest + at),
-                          (__m256i)_mm512_cvtneps_pbh(_mm512_sub_ps(scaled, rounded)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(row.weights + g * row.weight_stride + 16 * v),
+                          (__m256i)_mm512_cvtneps_pbh(scaled));
     }
   }
   const float factor = old == max       ? 1.0f

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/ceil_div.h"
+
 namespace tamis::cpu {
 namespace {
 
 constexpr std::int64_t kTileRows = 128;  // query rows: 530 KB of queries and outputs at C 512, R 64
 constexpr std::int64_t kMinHeads = 4;    // per tile when heads are split to occupy more threads
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 AttentionShape tile_shape(const LatentTiling& tiling, const KvLayout& layout) {
   return {tiling.tokens * tiling.heads, layout.c + layout.r, layout.c, LatentTile::kKeys};

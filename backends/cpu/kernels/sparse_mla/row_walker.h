@@ -13,6 +13,7 @@ namespace tamis::cpu::mla {
 template <std::int64_t keys>
 struct RowBlock {
   const std::byte* rows[keys];
+  std::int32_t at[keys];  // in the token's list, or the position
   std::int64_t n;
 };
 
@@ -27,8 +28,6 @@ class RowWalker {
     if (call[sparse_mla_operand::kLength].present())
       length =
           std::clamp<std::int64_t>(data<std::int32_t>(call[sparse_mla_operand::kLength])[token], 0, length);
-    const std::int64_t rows = cache_.desc.dim(0);
-    for (std::int64_t i = 0; i < length; ++i) valid_ += slots_[i] >= 0 && slots_[i] < rows ? 1 : 0;
     take_part(length, split, splits);
   }
 
@@ -37,10 +36,6 @@ class RowWalker {
       : RowWalker(cache) {
     paged_ = keys;
     seq_ = seq;
-    for (std::int64_t first = 0; first < length; first += keys.page_size) {
-      const std::int64_t slot = paged_slot(keys, seq, first);
-      if (slot >= 0) valid_ += std::min({keys.page_size, length - first, keys.slots - slot});
-    }
     take_part(length, 0, 1);
   }
 
@@ -53,9 +48,6 @@ class RowWalker {
     for (std::int64_t byte = 0; byte < row_bytes_; byte += 64) __builtin_prefetch(row + byte, 0, 2);
   }
 
-  // Entries of the whole token.
-  std::int64_t valid() const { return valid_; }
-
   // Fills the next block and, unless the caller does, begins to fetch it.
   template <std::int64_t keys>
   void next(RowBlock<keys>& block, bool fetches = true) {
@@ -65,6 +57,7 @@ class RowWalker {
       if (slot < 0 || slot >= cache_.desc.dim(0)) continue;
       const std::byte* row = row_address(cache_, slot);
       if (fetches) fetch(row);
+      block.at[block.n] = static_cast<std::int32_t>(at_);
       block.rows[block.n++] = row;
     }
     std::fill(block.rows + block.n, block.rows + keys, nullptr);
@@ -76,10 +69,21 @@ class RowWalker {
         row_bytes_(cache.desc.dim(1) * static_cast<std::int64_t>(dtype_size(cache.desc.dtype))) {}
 
   const Tensor& cache_;
-  std::int64_t row_bytes_, at_ = 0, end_ = 0, valid_ = 0;
+  std::int64_t row_bytes_, at_ = 0, end_ = 0;
   const std::int32_t* slots_ = nullptr;  // null: positions of a paged sequence
   PagedKeys paged_{};
   std::int64_t seq_ = 0;
+};
+
+// The keys of a call's tokens.
+struct KeyLists {
+  const OpCall& call;
+  std::int64_t longest;  // entries of a list at most
+  // Part `split` of a token's.
+  RowWalker (*walk)(const OpCall& call, std::int64_t token, std::int64_t split, std::int64_t splits);
+  // Tokens of one sequence see its positions below their ke; null: each has a list of its own.
+  const Tensor* seq_of_token = nullptr;
+  const Tensor* ke = nullptr;
 };
 
 }  // namespace tamis::cpu::mla

@@ -51,10 +51,10 @@ void score(const TileBlock& block, std::int64_t key, std::int64_t group) {
 }
 
 template <bool A>
-void accumulate(const TileBlock& block, const std::uint16_t* weights, std::int64_t group, std::int64_t tile) {
+void accumulate(const TileBlock& block, std::int64_t group, std::int64_t tile) {
   constexpr std::int64_t kWeights = kTileBlockKeys / kStepCols * kTileCodes;  // of a group
   const std::int64_t tiles = 2 * block.c_steps;
-  const std::uint16_t* a = weights + group * kWeights;
+  const std::uint16_t* a = block.weights + group * kWeights;
   const std::uint16_t* b = block.values + tile * kTileCodes;
   float* upper = block.outputs + (group * tiles + tile) * kTileFloats;
   float* lower = upper + tiles * kTileFloats;
@@ -80,12 +80,12 @@ void score_tiles_amx(const TileBlock& block) {
   }
 }
 
-void accumulate_tiles_amx(const TileBlock& block, const std::uint16_t* weights) {
+void accumulate_tiles_amx(const TileBlock& block) {
   TAMIS_TILES_READ_MEMORY();
   for (std::int64_t tile = 0; tile < 2 * block.c_steps; tile += 2) {
     std::int64_t group = 0;
-    for (; group + 2 <= block.groups; group += 2) accumulate<true>(block, weights, group, tile);
-    if (group < block.groups) accumulate<false>(block, weights, group, tile);
+    for (; group + 2 <= block.groups; group += 2) accumulate<true>(block, group, tile);
+    if (group < block.groups) accumulate<false>(block, group, tile);
   }
 }
 

@@ -68,12 +68,8 @@ constexpr Interleave interleave() {
 }
 constexpr Interleave kInterleave = interleave();
 
-TAMIS_INLINE __m512 rest_of(__m512 weight, __m512i rounded, int half) {
-  const __m256i words = half == 0 ? _mm512_castsi512_si256(rounded) : _mm512_extracti64x4_epi64(rounded, 1);
-  return _mm512_sub_ps(weight, floats_of(words));
-}
-
-// A group of 16 heads; returns the factors of earlier outputs.
+// A group of 16 heads. masked: they do not see the same keys.
+template <bool masked>
 struct Weigh {
   const TileBlock& block;
   std::int64_t group;
@@ -82,11 +78,18 @@ struct Weigh {
     return block.scores + (key * block.groups + group) * kTileSize;
   }
 
+  TAMIS_INLINE __mmask16 sees(std::int64_t key) const {
+    if constexpr (!masked) return 0xffff;
+    const __m512i seen = _mm512_loadu_si512(block.seen + group * kTileSize);
+    return _mm512_cmpgt_epi32_mask(seen, _mm512_set1_epi32(static_cast<int>(key)));
+  }
+
   __m512 new_max(__m512 old) const {
     const __m512 scale = _mm512_set1_ps(block.scale);
     __m512 top = old;
     for (std::int64_t key = 0; key < block.n; ++key) {
-      top = _mm512_max_ps(_mm512_mul_ps(_mm512_loadu_ps(scores(key)), scale), top);  // of a NaN and top: top
+      // Of a NaN and top: top.
+      top = _mm512_mask_max_ps(top, sees(key), _mm512_mul_ps(_mm512_loadu_ps(scores(key)), scale), top);
     }
     return top;
   }
@@ -95,7 +98,7 @@ struct Weigh {
   TAMIS_INLINE void step_weights(std::int64_t step, __m512 reference, __m512& sum) const {
     const __m512 scale = _mm512_set1_ps(block.scale);
     const __m512i order = _mm512_load_si512(kInterleave.at);
-    __m512i pairs[16], rest[16];
+    __m512i pairs[16];
     for (int pair = 0; pair < 16; ++pair) {
       __m512 weight[2];
       for (int i = 0; i < 2; ++i) {
@@ -103,20 +106,15 @@ struct Weigh {
         weight[i] = _mm512_setzero_ps();
         if (key >= block.n) continue;
         weight[i] = exp16_nonpositive(_mm512_fmsub_ps(_mm512_loadu_ps(scores(key)), scale, reference));
+        if constexpr (masked) weight[i] = _mm512_maskz_mov_ps(sees(key), weight[i]);
         sum = _mm512_add_ps(sum, weight[i]);
       }
-      const __m512i rounded = (__m512i)_mm512_cvtne2ps_pbh(weight[1], weight[0]);
-      pairs[pair] = _mm512_permutexvar_epi16(order, rounded);
-      if (block.rest == nullptr) continue;
-      const auto left =
-          (__m512i)_mm512_cvtne2ps_pbh(rest_of(weight[1], rounded, 1), rest_of(weight[0], rounded, 0));
-      rest[pair] = _mm512_permutexvar_epi16(order, left);
+      pairs[pair] = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(weight[1], weight[0]));
     }
-    const std::int64_t at = (group * (kTileBlockKeys / 32) + step) * kTileCodes;
-    store_weights(pairs, block.weights + at);
-    if (block.rest != nullptr) store_weights(rest, block.rest + at);
+    store_weights(pairs, block.weights + (group * (kTileBlockKeys / 32) + step) * kTileCodes);
   }
 
+  // Returns the factors of earlier outputs.
   __m512 run() const {
     float *max_at = block.max + group * kTileSize, *sum_at = block.sum + group * kTileSize;
     const __m512 old = _mm512_loadu_ps(max_at), max = new_max(old);
@@ -196,7 +194,8 @@ void interleave_values(const TileBlock& block) {
 
 void weigh_tiles(const TileBlock& block) {
   for (std::int64_t group = 0; group < block.groups; ++group) {
-    scale_group(block, group, Weigh{block, group}.run());
+    scale_group(block, group,
+                block.seen != nullptr ? Weigh<true>{block, group}.run() : Weigh<false>{block, group}.run());
   }
 }
 
