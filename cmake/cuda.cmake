@@ -1,5 +1,5 @@
 # The CUDA language. Sets tamis_cuda_missing when the backend cannot be built, to the reason.
-if(TAMIS_SANITIZE OR TAMIS_FUZZ)
+if(TAMIS_SANITIZE)
   set(tamis_cuda_missing "a build with sanitizers")
   return()
 endif()

@@ -11,7 +11,7 @@ set -euo pipefail
 
 cpu=(g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libpcre2-dev
      libopenblas-openmp-dev libopenblas0-openmp)
-# libomp: the fuzz targets are built by clang, whose OpenMP runtime that is. ccache: a second build takes seconds.
+# libomp: the build with sanitizers is by clang, whose OpenMP runtime that is. ccache: a second build takes seconds.
 test=(libgtest-dev python3 git ccache clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
 vulkan=(libvulkan-dev glslang-dev glslang-tools spirv-tools mesa-vulkan-drivers vulkan-validationlayers)
 hip=(libamdhip64-dev rocm-device-libs hipcc clang-22 lld-22 llvm-22 clang-tools-22 libboost-context-dev)

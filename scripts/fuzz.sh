@@ -25,8 +25,8 @@ if [[ ${#targets[@]} -eq 0 ]]; then
 fi
 
 command -v clang++-14 > /dev/null || { echo "fuzz.sh: clang++-14 not found: run scripts/deps.sh --test" >&2; exit 1; }
-cmake --preset fuzz > /dev/null
-cmake --build --preset fuzz ${TAMIS_JOBS:+-j "$TAMIS_JOBS"} --target "${targets[@]}"
+cmake --preset asan > /dev/null
+cmake --build --preset asan ${TAMIS_JOBS:+-j "$TAMIS_JOBS"} --target "${targets[@]}"
 [[ $build_only == no ]] || exit 0
 
 mkdir -p build/fuzz/found
@@ -35,13 +35,13 @@ passed=0 failed=0
 for target in "${targets[@]}"; do
   mkdir -p "build/fuzz/corpus/$target" "build/fuzz/seeds/$target"
   log=build/fuzz/$target.log
-  if "build/fuzz/bin/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 \
+  if "build/asan/bin/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 \
     -artifact_prefix="build/fuzz/found/$target-" "build/fuzz/corpus/$target" "build/fuzz/seeds/$target" > "$log" 2>&1; then
     echo "$target: $(grep '^Done' "$log" || tail -n 1 "$log")"
     passed=$((passed + 1))
   else
     tail -n 40 "$log"
-    echo "FAIL $target: replay with build/fuzz/bin/$target FILE, the file named above"
+    echo "FAIL $target: replay with build/asan/bin/$target FILE, the file named above"
     failed=$((failed + 1))
   fi
 done

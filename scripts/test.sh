@@ -24,8 +24,8 @@ done
 
 logs=build/logs
 mkdir -p $logs
-passed=0 failed=0 table=""
-declare -A state  # of each part: ok or failed
+results=$(mktemp)  # a line a part: name, seconds, ok or failed or "not run", passed, failed; separated by tabs
+trap 'rm -f "$results"' EXIT
 
 # Sets part_passed and part_failed from what a log says at its end: gtest, or "N passed, N failed".
 read_counts() {
@@ -43,16 +43,14 @@ read_counts() {
   read -r part_failed _ <<< "${line:-0}"
 }
 
-# part NAME NEEDED COMMAND…: runs the command if the part NEEDED (or -) went well.
+# part NAME NEEDED COMMAND…: runs the command if the part NEEDED (or -) went well. May run in the background.
 part() {
   local name=$1 needed=$2 log status from=$SECONDS
   log="$logs/${1// /-}.log"
   shift 2
-  if [[ $needed != - && ${state[$needed]:-failed} != ok ]]; then
-    state[$name]=failed
+  if [[ $needed != - ]] && ! grep -q "^$needed"$'\t[0-9]*\tok\t' "$results"; then
     echo "== $name: not run, as $needed failed"
-    table+=$(printf '%-16s %6s  %s' "$name" - "not run")$'\n'
-    failed=$((failed + 1))
+    printf '%s\t0\tnot run\t0\t1\n' "$name" >> "$results"
     return
   fi
   echo "== $name: $*"
@@ -66,11 +64,8 @@ part() {
     verdict="FAILED (exit $status)"
     tail -n 60 "$log"
   fi
-  state[$name]=${verdict%% *}
-  passed=$((passed + part_passed)) failed=$((failed + part_failed))
-  table+=$(printf '%-16s %3d:%02d  %s, %d passed, %d failed' "$name" $((took / 60)) $((took % 60)) "$verdict" \
-    "$part_passed" "$part_failed")$'\n'
-  echo "   $verdict in $took s: $part_passed passed, $part_failed failed"
+  echo "   $name: $verdict in $took s: $part_passed passed, $part_failed failed"
+  printf '%s\t%s\t%s\t%s\t%s\n' "$name" $took "$verdict" "$part_passed" "$part_failed" >> "$results"
 }
 
 build() {  # build PRESET TARGET…
@@ -79,30 +74,42 @@ build() {  # build PRESET TARGET…
   echo "cmake --preset $preset -DTAMIS_TESTS=ON && cmake --build --preset $preset ${TAMIS_JOBS:+-j $TAMIS_JOBS} $*"
 }
 
-# The tests that CMake knows (add_test), one a line: name, folder, variables, command and arguments, separated by tabs.
+# The tests that CMake knows (add_test), one a line: name, alone or beside (whether it uses all cores itself: RUN_SERIAL),
+# folder, variables, command and arguments, separated by tabs.
 list_tests() {
   ctest --test-dir "build/$1" --show-only=json-v1 | python3 -c '
 import json, sys
 for test in json.load(sys.stdin)["tests"]:
-    folder = next(p["value"] for p in test["properties"] if p["name"] == "WORKING_DIRECTORY")
-    variables = next((p["value"] for p in test["properties"] if p["name"] == "ENVIRONMENT"), [])
-    print("\t".join([test["name"], folder, *variables, *test["command"]]))'
+    properties = {p["name"]: p["value"] for p in test["properties"]}
+    print("\t".join([test["name"], "alone" if properties.get("RUN_SERIAL") else "beside", properties["WORKING_DIRECTORY"],
+                     *properties.get("ENVIRONMENT", []), *test["command"]]))'
 }
 
-run_tests() {  # run_tests PRESET PREFIX SKIP: each test that CMake knows is a part, unless its name matches SKIP
-  local fields tests test
-  [[ ${state["$2build"]} == ok ]] || { part "$2tests" "$2build" false; return; }
-  mapfile -t tests < <(list_tests "$1")
-  [[ ${#tests[@]} -gt 0 ]] || part "$2tests" - false
+# run_tests PRESET PREFIX SKIP: each test that CMake knows is a part, unless its name matches SKIP. As many at a time as
+# there are cores, but for those that use all cores themselves.
+run_tests() {
+  local fields tests test cores
+  cores=$(nproc)
+  mapfile -t tests < <(list_tests "$1" | sort -s -k 2,2)
+  [[ ${#tests[@]} -gt 0 ]] || part "$2tests" "$2build" false
   for test in "${tests[@]}"; do
     IFS=$'\t' read -r -a fields <<< "$test"
-    [[ ${fields[0]} =~ $3 ]] || part "$2${fields[0]}" "$2build" env -C "${fields[@]:1}"
+    [[ ${fields[0]} =~ $3 ]] && continue
+    if [[ ${fields[1]} == alone ]]; then
+      part "$2${fields[0]}" "$2build" env -C "${fields[@]:2}"
+      continue
+    fi
+    while [[ $(jobs -rp | wc -l) -ge $cores ]]; do wait -n; done
+    part "$2${fields[0]}" "$2build" env -C "${fields[@]:2}" &
   done
+  wait
 }
 
 # Names of tests end in _slow where they take minutes, in _memory where they measure their own process.
 slow='_slow$' not_sanitized='_slow$|_memory$'
 export GTEST_BRIEF=1
+# A thread that spins for work would take a neighbour's core.
+export OMP_WAIT_POLICY=passive
 part deps - scripts/deps.sh --all
 part lint - scripts/lint.sh --tidy-seconds "${TAMIS_TIDY_SECONDS:-180}"
 part build - bash -c "$(build all)"
@@ -113,14 +120,13 @@ if [[ $quick == no ]]; then
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1
   export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
   part "asan build" - bash -c "$(build asan)"
+  part fuzz "asan build" scripts/fuzz.sh "${TAMIS_FUZZ_SECONDS:-10}" &
   run_tests asan "asan " "$not_sanitized"
-  part "fuzz build" - scripts/fuzz.sh --build
-  part fuzz "fuzz build" scripts/fuzz.sh "${TAMIS_FUZZ_SECONDS:-10}"
 fi
 
 echo
-printf '%-16s %6s\n' part min:s
-printf '%s' "$table"
-printf '%-16s %3d:%02d\n\n' total $((SECONDS / 60)) $((SECONDS % 60))
-echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+awk -F '\t' -v total=$SECONDS '
+  BEGIN { printf "%-28s %6s\n", "part", "min:s" }
+  { printf "%-28s %3d:%02d  %s, %d passed, %d failed\n", $1, $2 / 60, $2 % 60, $3, $4, $5; passed += $4; failed += $5 }
+  END { printf "%-28s %3d:%02d\n\n%d passed, %d failed\n", "total", total / 60, total % 60, passed, failed; exit failed > 0 }
+' "$results"

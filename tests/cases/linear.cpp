@@ -46,6 +46,16 @@ void add_many_tokens(CaseList& list) {
     list.push_back(simple(s, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128Pow2, DType::kBF16}));
 }
 
+// Long rows that a CPU's matrix units take in several parts, of fewer columns each the more tokens there are.
+void add_long_rows(CaseList& list) {
+  for (const Shape& s :
+       {Shape{5, 96, 2112}, Shape{40, 104, 4160}, Shape{140, 80, 2112}, Shape{270, 72, 576}}) {
+    list.push_back(simple(s, DType::kBF16, DType::kBF16, {ActQuant::kNone, DType::kBF16}));
+    list.push_back(simple(s, DType::kBF16, DType::kE4M3, {ActQuant::kNone, DType::kBF16}));
+    list.push_back(simple(s, DType::kBF16, DType::kE4M3, {ActQuant::kE4M3Group128F32, DType::kBF16}));
+  }
+}
+
 // Whole scale blocks of K in fours, as checkpoints of DeepSeek-V3 have them: tokens in fours, few of them
 // times a long K, and two pieces that begin with a block.
 void add_whole_blocks(CaseList& list) {
@@ -89,9 +99,9 @@ void add_cut_pieces(CaseList& list) {
   }
 }
 
-// Every finite e4m3 code as a weight, through rows for few and for many tokens.
+// Every finite e4m3 code as a weight, through rows for few, for many and for hundreds of tokens.
 void add_codes(CaseList& list) {
-  for (std::int64_t tokens : {3, 20}) {
+  for (std::int64_t tokens : {3, 20, 260}) {
     for (ActQuant quant : {ActQuant::kNone, ActQuant::kE4M3Group128Pow2}) {
       Case c = simple({tokens, 256, 256}, DType::kBF16, DType::kE4M3, {quant, DType::kF32});
       c.name = fmt::format("codes_t{}_q{}", tokens, static_cast<int>(quant));
@@ -157,6 +167,7 @@ CaseList cases_linear() {
   add_tiles(list);
   add_few_tokens(list);
   add_many_tokens(list);
+  add_long_rows(list);
   add_whole_blocks(list);
   add_cut_pieces(list);
   add_perf(list);

@@ -9,8 +9,7 @@
 namespace tamis {
 namespace {
 
-constexpr Ceilings kAll{
-    .memory_gbs = 1000, .f32_tflops = 1, .bf16_tflops = 10, .fp8_tflops = 20, .source = ""};
+const Ceilings kAll{.memory_gbs = 1000, .f32_tflops = 1, .bf16_tflops = 10, .fp8_tflops = 20, .source = ""};
 
 // y = x [tokens, 1024] times w [1024, 1024].
 Floor linear_floor(std::int64_t tokens, DType x, DType w, ActQuant quant, const Ceilings& ceilings) {

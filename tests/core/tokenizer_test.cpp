@@ -91,12 +91,12 @@ constexpr double kSecondsOfLinearWork = 60;
 TEST(Tokenizer, LongWordsAreNotQuadratic) {
   for (const char* unit : {"a", "the", " ", "\n", "1", "é", "數", "\xff", "<", "<｜User｜"}) {
     std::string text;
-    while (text.size() < (1 << 20)) text += unit;
+    while (text.size() < (1 << 19)) text += unit;
     const auto start = std::chrono::steady_clock::now();
     const auto ids = tiny().encode(text);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     ASSERT_TRUE(ids.ok()) << unit << ": " << ids.status().message();
-    EXPECT_LT(seconds.count(), kSecondsOfLinearWork) << "1 MiB of '" << unit << "'";
+    EXPECT_LT(seconds.count(), kSecondsOfLinearWork) << "512 KiB of '" << unit << "'";
   }
 }
 

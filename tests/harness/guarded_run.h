@@ -15,7 +15,7 @@ std::vector<std::byte> pack(const TensorDesc& desc, std::byte* memory);
 
 // How a row is run on a case.
 struct GuardOptions {
-  int runs = 2;  // at least
+  int runs = 2;  // 1: as the row asks, captured where it can be; more: compared, the first with full barriers
   // Outputs and workspace hold NaN before a run; false: what the device gave, for tools that find reads of
   // memory that nobody wrote.
   bool poison = true;

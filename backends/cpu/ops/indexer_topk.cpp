@@ -119,7 +119,7 @@ class Selection {
     const std::int64_t block_tokens = plan_.grid.block_tokens;
     Feed feed{buffers_ + slot * block_tokens, item / plan_.grid.splits * block_tokens, k_, kernel_.append};
     for (std::int64_t i = 0; i < block_tokens; ++i) {
-      feed.buffers[i] = {keys_ + (slot * block_tokens + i) * plan_.capacity, 0, 0};
+      feed.buffers[i] = {keys_ + (slot * block_tokens + i) * plan_.capacity, 0, 0, kernel_.select};
     }
     score_item(scoring_, kernel_, plan_.grid, item, scratch, {&Feed::take, &feed, k_ + 1});
   }

@@ -22,6 +22,7 @@ struct Candidates {
   std::uint64_t* keys = nullptr;  // [candidate_capacity(k)]
   std::int64_t size = 0;
   std::uint64_t floor = 0;  // keys at or below it are not among the best k
+  SelectKeys select = nullptr;
 
   // At most kTileKeys scores of positions from run.first on; run.floor is not looked at.
   void push(ScoreRun run, std::int64_t k, AppendKeys append) {
@@ -41,6 +42,11 @@ struct Candidates {
 
   void keep_best(std::int64_t k) {
     if (size <= k) return;
+    if (select != nullptr) {
+      floor = select(keys, size, k);
+      size = k;
+      return;
+    }
     std::nth_element(keys, keys + k - 1, keys + size, std::greater<>());
     floor = keys[k - 1];
     size = k;
@@ -61,7 +67,8 @@ struct Candidates {
     for (std::int64_t i = 0; i < size; ++i) {
       idx[i] = static_cast<std::int32_t>(0xffffffffu - static_cast<std::uint32_t>(keys[i]));
     }
-    std::sort(idx, idx + size);
+    // Appended by position, and selected by a kernel that keeps the order, they are in it.
+    if (!std::is_sorted(idx, idx + size)) std::sort(idx, idx + size);
     return size;
   }
 };

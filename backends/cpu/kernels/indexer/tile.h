@@ -46,6 +46,9 @@ struct ScoreRun {
 };
 using AppendKeys = std::int64_t (*)(const ScoreRun& run, std::uint64_t* keys);
 
+// Moves the k largest of n different keys, k < n, to the front; returns the least of them.
+using SelectKeys = std::uint64_t (*)(std::uint64_t* keys, std::int64_t n, std::int64_t k);
+
 // Has either place or load.
 struct TileKernel {
   // Puts the widened key of a column where score() wants it, in tile[kTileKeys * dim].
@@ -63,6 +66,7 @@ struct TileKernel {
   std::int64_t (*scratch_floats)(const TileShape& shape);
   std::int64_t head_block = kHeadBlock;  // queries are padded to this many heads
   AppendKeys append = nullptr;           // null: plain code
+  SelectKeys select = nullptr;           // null: plain code; keeps the keys' order
   // Loading a tile of 128 keys costs 1 us (Sapphire Rapids), scoring it for one token 1 us with AMX, 8
   // without.
   std::int64_t min_block_tokens = 4;
@@ -76,6 +80,7 @@ struct TileKernel {
 void load_bf16_tile(const KeyCodes& keys, const TileShape& shape, float* tile);
 void prepare_bf16_query(float* q, std::int64_t n);
 std::int64_t append_keys_avx512(const ScoreRun& run, std::uint64_t* keys);
+std::uint64_t select_keys_avx512(std::uint64_t* keys, std::int64_t n, std::int64_t k);
 
 extern const TileKernel kPortableTile;
 extern const TileKernel kBlasTile;

@@ -127,6 +127,7 @@ const TileKernel kAmxTile{.load = load_bf16_tile,
                           .scratch_floats = scratch_floats,
                           .head_block = kTileHeads,
                           .append = append_keys_avx512,
+                          .select = select_keys_avx512,
                           .min_block_tokens = 32};
 
 }  // namespace tamis::cpu::indexer

@@ -135,6 +135,7 @@ const TileKernel kAvx512Bf16Tile{.load = load_bf16_tile,
                                  .prepare = prepare_bf16_query,
                                  .score = score,
                                  .scratch_floats = scratch_floats,
-                                 .append = append_keys_avx512};
+                                 .append = append_keys_avx512,
+                                 .select = select_keys_avx512};
 
 }  // namespace tamis::cpu::indexer

@@ -4,6 +4,7 @@
 // 256 outputs by 512 rows stay in the second-level cache. Groups of 128 columns that have scales are summed
 // by themselves and scaled then. Meanwhile the next stripe is fetched in the order of addresses.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "backends/cpu/kernels/product/bf16_rows.h"
@@ -17,6 +18,9 @@ namespace {
 // stripes 8.9.
 constexpr std::int64_t kFewRows = 2, kMaxRows = 512;
 constexpr std::int64_t kChunkGroups = kStripeCols / kScaleGroup;
+// More rows than this have scales that are powers of two applied while weights are widened, which takes more
+// instructions, for products that take fewer.
+constexpr std::int64_t kRowsToFold = 256;
 
 // A thread's scratch: sums first, where rows to pack lie before there are sums.
 constexpr std::int64_t kSumsBytes = 4 * kProductOutputs * kMaxRows;
@@ -57,15 +61,12 @@ class Call {
         list_(list),
         count_(count),
         pairs_((in.rows + 2 * kTileSize - 1) / (2 * kTileSize)),
-        scaled_(list.format == WeightFormat::kE4M3 || bf16::x_scales(in) != nullptr),
         sums_(reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(in.scratch) + 63) / 64 * 64)),
         weights_(reinterpret_cast<std::uint16_t*>(sums_ + kSumsBytes / 4)),
         spare_(reinterpret_cast<float*>(weights_ + kWeightsBytes / 2)),
         w_scales_(spare_ + kSpareBytes / 4) {}
 
   void run(float* c, std::int64_t ldc) {
-    const std::int64_t stripes = (count_ + kStripeRows - 1) / kStripeRows;
-    std::fill_n(sums_, stripes * stripe_floats(), 0.0f);
     begin_stripes_amx();
     for (std::int64_t col = 0; col < in_.k; col += kStripeCols) {
       for (std::int64_t row = 0; row < count_; row += kStripeRows) multiply(row, col);
@@ -83,7 +84,9 @@ class Call {
 
   void multiply(std::int64_t row, std::int64_t col) {
     const std::int64_t cols = std::min(kStripeCols, in_.k - col);
-    widen(row, col, cols);
+    int exponents[kChunkGroups];
+    const bool folds = fold(row, col, cols, exponents);
+    widen(row, col, cols, folds ? exponents : nullptr);
     StripeProduct p{};
     p.weights = weights_;
     p.halves = halves(row);
@@ -94,7 +97,10 @@ class Call {
     p.rows = in_.rows;
     p.sums = sums(row);
     p.spare = spare_;
-    if (scaled_) {
+    p.first = col == 0;
+    if (!folds) {
+      // Sums that are scaled are added, to zeros at first.
+      if (p.first) std::fill_n(p.sums, stripe_floats(), 0.0f);
       collect_scales(row, col, cols);
       p.w_scales = w_scales_;
       p.x_scales = bf16::x_scales(in_) == nullptr ? 0 : 2 * bf16::padded(in_.k);
@@ -102,7 +108,26 @@ class Call {
     multiply_stripe_amx(p);
   }
 
-  void widen(std::int64_t row, std::int64_t col, std::int64_t cols) {
+  // Whether the products of a stripe's columns need no scales: there are none, or widening applies them, as
+  // powers of two that its rows share.
+  bool fold(std::int64_t row, std::int64_t col, std::int64_t cols, int* exponents) const {
+    if (bf16::x_scales(in_) != nullptr) return false;
+    std::fill_n(exponents, kChunkGroups, 0);
+    if (list_.format != WeightFormat::kE4M3) return true;
+    if (in_.rows <= kRowsToFold) return false;
+    const float* scales = list_.scales[row];
+    for (std::int64_t i = row; i < std::min(row + kStripeRows, kProductOutputs); ++i) {
+      if (list_.rows[i] != nullptr && list_.scales[i] != scales) return false;
+    }
+    for (std::int64_t g = 0; g * kScaleGroup < cols; ++g) {
+      const float scale = scales[col / kScaleGroup + g];
+      if (!bf16::foldable(scale)) return false;
+      exponents[g] = std::ilogb(scale);
+    }
+    return true;
+  }
+
+  void widen(std::int64_t row, std::int64_t col, std::int64_t cols, const int* exponents) {
     const std::int64_t size = list_.format == WeightFormat::kE4M3 ? 1 : 2;
     const std::byte* rows[kStripeRows];
     for (std::int64_t i = 0; i < kStripeRows; ++i) {
@@ -110,7 +135,7 @@ class Call {
       rows[i] = at == nullptr ? nullptr : at + col * size;
     }
     const std::byte* next = list_.rows[row] + kStripeRows * size * (in_.k + col);
-    widen_stripe_avx512({rows, halves(row), cols, next, list_.format}, weights_);
+    widen_stripe_avx512({rows, halves(row), cols, next, list_.format, exponents}, weights_);
   }
 
   void collect_scales(std::int64_t row, std::int64_t col, std::int64_t cols) {
@@ -125,7 +150,6 @@ class Call {
   const ProductInput& in_;
   const bf16::RowList& list_;
   std::int64_t count_, pairs_;
-  bool scaled_;
   float* sums_;
   std::uint16_t* weights_;
   float *spare_, *w_scales_;

@@ -4,7 +4,6 @@
 // second-level cache. Where all scales of a chunk's rows are powers of two and activations carry none,
 // widening applies them, exactly; otherwise each 128 columns are summed by themselves and scaled then.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -27,11 +26,6 @@ constexpr std::int64_t kChunkCols = 512;
 constexpr std::int64_t kFewRows = 8, kFewRowsAmx = 3;
 constexpr std::int64_t kTileRows = 64;  // weight rows widened at a time
 constexpr std::int64_t kPlainRows = 4;  // activations widened at a time by multiply_plain
-
-// A power of two that leaves every code normal in bf16.
-bool foldable(float scale) {
-  return (std::bit_cast<std::uint32_t>(scale) & 0x807fffffu) == 0 && scale > 1e-30f && scale < 1e30f;
-}
 
 // Whether widening may apply the scales of the 16 rows from `first`. Asked for each block by itself, so that
 // no result depends on how outputs are shared among threads.

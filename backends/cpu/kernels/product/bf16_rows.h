@@ -1,6 +1,8 @@
 // What the bf16 products share: prepared rows of activations, and weight rows by their addresses.
 #pragma once
 
+#include <bit>
+
 #include "backends/cpu/kernels/product/product.h"
 #include "backends/cpu/kernels/product/runs.h"
 
@@ -17,6 +19,11 @@ inline std::int64_t row_bytes(std::int64_t k) { return (2 * padded(k) + 4 * grou
 inline const float* x_scales(const ProductInput& in) {
   return in.act_quant == ActQuant::kE4M3Group128F32 ? reinterpret_cast<const float*>(in.x + 2 * padded(in.k))
                                                     : nullptr;
+}
+
+// A power of two that leaves every code normal in bf16.
+inline bool foldable(float scale) {
+  return (std::bit_cast<std::uint32_t>(scale) & 0x807fffffu) == 0 && scale > 1e-30f && scale < 1e30f;
 }
 
 // Weight rows of a call by their addresses; rows behind the last are null.

@@ -39,18 +39,40 @@ struct Parities {
   __m512i even, odd;
 };
 
-static inline __attribute__((always_inline)) Parities widen_codes(__m512i codes) {
+static inline __attribute__((always_inline)) Parities widen_codes(__m512i codes,
+                                                                  const SpecialBytes& bytes = kSpecial) {
   const __m512i twice = _mm512_add_epi8(_mm512_add_epi8(codes, codes), _mm512_set1_epi8(2));
   const __mmask64 special = _mm512_cmplt_epu8_mask(twice, _mm512_set1_epi8(0x12));
   __m512i high = _mm512_gf2p8affine_epi64_epi8(codes, _mm512_set1_epi64(kHighByte), 0x3c);
   __m512i low = _mm512_gf2p8affine_epi64_epi8(codes, _mm512_set1_epi64(kLowByte), 0);
-  high = _mm512_mask_permutexvar_epi8(high, special, codes, _mm512_load_si512(kSpecial.high));
-  low = _mm512_mask_permutexvar_epi8(low, special, codes, _mm512_load_si512(kSpecial.low));
+  high = _mm512_mask_permutexvar_epi8(high, special, codes, _mm512_load_si512(bytes.high));
+  low = _mm512_mask_permutexvar_epi8(low, special, codes, _mm512_load_si512(bytes.low));
   high = _mm512_ternarylogic_epi32(high, codes, _mm512_set1_epi8(-128), 0xf8);  // the sign of looked-up ones
   const __m512i first = _mm512_set1_epi16(0x00ff);
   // first ? low : high, of bytes moved to their words.
   return {_mm512_ternarylogic_epi32(first, low, _mm512_slli_epi16(high, 8), 0xca),
           _mm512_ternarylogic_epi32(first, _mm512_srli_epi16(low, 8), high, 0xca)};
+}
+
+// For codes times 2^exponent: adding `add` to every word then multiplies all but zeros and NaN, which these
+// bytes give as what becomes zero and NaN.
+struct ScaledBytes {
+  SpecialBytes bytes;
+  std::uint16_t add;
+};
+static inline ScaledBytes scaled_bytes(int exponent) {
+  const auto add = static_cast<std::uint16_t>(exponent * 128);
+  ScaledBytes scaled{kSpecial, add};
+  const auto zero = static_cast<std::uint16_t>(-add), nan = static_cast<std::uint16_t>(0x7fc0 - add);
+  scaled.bytes.low[0] = zero & 0xff, scaled.bytes.high[0] = static_cast<std::uint8_t>(zero >> 8);
+  scaled.bytes.low[63] = nan & 0xff, scaled.bytes.high[63] = static_cast<std::uint8_t>(nan >> 8);
+  return scaled;
+}
+static inline __attribute__((always_inline)) Parities widen_scaled_codes(__m512i codes,
+                                                                         const ScaledBytes& scaled) {
+  const Parities words = widen_codes(codes, scaled.bytes);
+  const __m512i by = _mm512_set1_epi16(static_cast<short>(scaled.add));
+  return {_mm512_add_epi16(words.even, by), _mm512_add_epi16(words.odd, by)};
 }
 
 struct WordOrder {

@@ -24,6 +24,8 @@ struct StripeRows {
   std::int64_t cols;             // at most kStripeCols; rounded up to 64 by columns of zeros
   const std::byte* ahead;        // memory to fetch meanwhile, as many bytes as are read
   WeightFormat format;
+  const int* exponents;  // e4m3: [group of 128 columns], times 2^exponent, which leaves all codes normal
+                         // in bf16; null: none
 };
 
 // Up to 16 rows of bf16, `cols` of them, a multiple of 64: to [pair of columns][width][2]; rows behind the
@@ -41,6 +43,7 @@ struct StripeProduct {
   const std::byte* x;          // group g of 16 rows at x + g * group_bytes
   std::int64_t group_bytes, column, rows;
   float* sums;
+  bool first;             // sums = weights · x; without w_scales only
   const float* w_scales;  // [group of 128 columns][32 weight rows], or null: none
   std::int64_t x_scales;  // where [group of 128 columns][rows of the group] f32 lie behind a group of
                           // full rows' start, per row, in bytes; 0: none. Only with w_scales.

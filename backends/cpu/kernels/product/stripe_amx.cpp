@@ -79,22 +79,18 @@ TAMIS_INLINE void store_sums(float* sums) {
   if constexpr (H && G) _tile_stored(3, sums + 3 * kTileFloats, kTileBytes);
 }
 
+// All loads first: one Sapphire Rapids core, 512 / 64 rows of x, 518 / 476 GFLOPS with each load before its
+// first product, 570 / 560 so, while something else held the core back; at full speed 1468 and 1475.
 template <bool H, bool G>
 TAMIS_INLINE void multiply_step(const std::uint16_t* weights, const Operand& x, std::int64_t step) {
-  const std::byte* first = x.at[0] + 16 * step * x.pair_bytes[0];
   _tile_loadd(4, weights, 64);
-  _tile_loadd(6, first, x.pair_bytes[0]);
+  _tile_loadd(6, x.at[0] + 16 * step * x.pair_bytes[0], x.pair_bytes[0]);
+  if constexpr (H) _tile_loadd(5, weights + kTileCodes, 64);
+  if constexpr (G) _tile_loadd(7, x.at[1] + 16 * step * x.pair_bytes[1], x.pair_bytes[1]);
   _tile_dpbf16ps(0, 4, 6);
-  if constexpr (H) {
-    _tile_loadd(5, weights + kTileCodes, 64);
-    _tile_dpbf16ps(2, 5, 6);
-  }
-  if constexpr (G) {
-    const std::byte* second = x.at[1] + 16 * step * x.pair_bytes[1];
-    _tile_loadd(7, second, x.pair_bytes[1]);
-    _tile_dpbf16ps(1, 4, 7);
-    if constexpr (H) _tile_dpbf16ps(3, 5, 7);
-  }
+  if constexpr (H) _tile_dpbf16ps(2, 5, 6);
+  if constexpr (G) _tile_dpbf16ps(1, 4, 7);
+  if constexpr (H && G) _tile_dpbf16ps(3, 5, 7);
 }
 
 template <bool H>
@@ -102,7 +98,11 @@ constexpr std::int64_t kStepCodes = (H ? 2 : 1) * kTileCodes;
 
 template <bool H, bool G>
 void multiply_plain(const StripeProduct& p, const Operand& x, float* sums) {
-  load_sums<H, G>(sums);
+  if (p.first) {
+    zero_sums<H, G>();
+  } else {
+    load_sums<H, G>(sums);
+  }
   for (std::int64_t i = 0; i < p.steps; ++i) multiply_step<H, G>(p.weights + i * kStepCodes<H>, x, i);
   store_sums<H, G>(sums);
 }

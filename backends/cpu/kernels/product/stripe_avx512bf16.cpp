@@ -17,16 +17,19 @@ TAMIS_INLINE void store_parities(const Parities& words, std::uint16_t* dst, std:
   _mm512_storeu_si512(dst + step_codes, words.odd);
 }
 
-template <WeightFormat format>
-TAMIS_INLINE void widen_row(const std::byte* row, const StripeRows& stripe, const std::byte* ahead,
-                            std::uint16_t* dst) {
+// `scaled`: of each group of columns; null: codes as they are.
+template <WeightFormat format, bool scales>
+TAMIS_INLINE void widen_row(const std::byte* row, const StripeRows& stripe, const ScaledBytes* scaled,
+                            const std::byte* ahead, std::uint16_t* dst) {
   constexpr std::int64_t kSize = format == WeightFormat::kE4M3 ? 1 : 2;
   const std::int64_t step_codes = stripe.halves * kTileSize * kStepCols;
   for (std::int64_t c = 0; c < stripe.cols; c += 64, dst += 2 * step_codes) {
     for (std::int64_t i = 0; i < kSize; ++i) __builtin_prefetch(ahead + kSize * c + 64 * i, 0, 2);
     const std::int64_t left = (stripe.cols - c) * kSize;
     const __m512i first = _mm512_maskz_loadu_epi8(first_bytes(left), row + kSize * c);
-    if constexpr (format == WeightFormat::kE4M3) {
+    if constexpr (scales) {
+      store_parities(widen_scaled_codes(first, scaled[c / kScaleGroup]), dst, step_codes);
+    } else if constexpr (format == WeightFormat::kE4M3) {
       store_parities(widen_codes(first), dst, step_codes);
     } else {
       const __m512i second = _mm512_maskz_loadu_epi8(first_bytes(left - 64), row + kSize * c + 64);
@@ -35,13 +38,17 @@ TAMIS_INLINE void widen_row(const std::byte* row, const StripeRows& stripe, cons
   }
 }
 
-template <WeightFormat format>
+template <WeightFormat format, bool scales>
 void widen_rows(const StripeRows& stripe, std::uint16_t* dst) {
   const std::int64_t bytes = stripe.cols * (format == WeightFormat::kE4M3 ? 1 : 2);
   const std::int64_t steps = (stripe.cols + 63) / 64 * 2, step_codes = stripe.halves * kTileSize * kStepCols;
+  ScaledBytes scaled[kStripeCols / kScaleGroup];
+  for (std::int64_t g = 0; scales && g * kScaleGroup < stripe.cols; ++g) {
+    scaled[g] = scaled_bytes(stripe.exponents[g]);
+  }
   for (std::int64_t r = 0; r < kTileSize * stripe.halves; ++r, dst += kStepCols) {
     if (stripe.rows[r] != nullptr) {
-      widen_row<format>(stripe.rows[r], stripe, stripe.ahead + r * bytes, dst);
+      widen_row<format, scales>(stripe.rows[r], stripe, scaled, stripe.ahead + r * bytes, dst);
       continue;
     }
     for (std::int64_t step = 0; step < steps; ++step) {
@@ -53,8 +60,9 @@ void widen_rows(const StripeRows& stripe, std::uint16_t* dst) {
 }  // namespace
 
 void widen_stripe_avx512(const StripeRows& stripe, std::uint16_t* dst) {
-  if (stripe.format == WeightFormat::kE4M3) return widen_rows<WeightFormat::kE4M3>(stripe, dst);
-  widen_rows<WeightFormat::kBF16>(stripe, dst);
+  if (stripe.format == WeightFormat::kBF16) return widen_rows<WeightFormat::kBF16, false>(stripe, dst);
+  if (stripe.exponents == nullptr) return widen_rows<WeightFormat::kE4M3, false>(stripe, dst);
+  widen_rows<WeightFormat::kE4M3, true>(stripe, dst);
 }
 
 void pack_rows_avx512(const PackRows& rows, std::byte* dst) {
