@@ -15,8 +15,6 @@
 
 namespace tamis::hip {
 
-inline constexpr int kManyProductRows = 64;
-
 // I: of e4m3.
 template <class I, int rows>
 struct Fp8Block : ProductBlock<I, rows> {

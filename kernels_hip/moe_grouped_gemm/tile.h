@@ -1,8 +1,9 @@
 // Products of bf16 or e4m3 rows with e4m3 weights (layout row_scales) on AMD's matrix instructions. A block
-// of four waves makes 32 rows of y by 256 (gfx9), 128 (gfx12) or 64 outputs. Weights go from memory to the
-// lanes that multiply them, 64 or (gfx11) 128 bytes of an output, those of one block of outputs under way
-// while another's are multiplied; rows of x pass through local memory, 128 columns at a time. Rows of x are
-// the rows of the products, so that a lane stores neighbouring outputs.
+// of four waves makes 32 rows of y, on gfx9 64 where an expert has more of bf16, by 256 (gfx9), 128 (gfx12)
+// or 64 outputs. Weights go from memory to the lanes that multiply them, 64 or (gfx11) 128 bytes of an
+// output, those of one block of outputs under way while another's are multiplied; rows of x pass through
+// local memory, 128 columns at a time. Rows of x are the rows of the products, so that a lane stores
+// neighbouring outputs.
 //
 // e4m3 is widened exactly: both sides to f16 where x is codes, else to bf16 as x is; fp8_tile.h, which has
 // much of this, is for instructions that take codes. Sums are fp32, and every
@@ -10,7 +11,8 @@
 // on its neighbours. A NaN code of a weight reads as 480: checkpoints have none.
 //
 // 2 M N K FLOP, and N K bytes of weights for each 32 rows of an expert: bound by memory up to some 64 rows an
-// expert, then by widening (4 vector instructions a pair of codes, for 32 rows). 8.3 KB of local memory.
+// expert, then by widening (4 vector instructions a pair of codes, for 32 or 64 rows) or the matrix unit. 8.3
+// or 16.5 KB of local memory.
 #pragma once
 
 #include "kernels_gpu/moe_grouped_gemm/expert_rows.h"
@@ -21,7 +23,8 @@
 namespace tamis::hip {
 
 inline constexpr int kProductWaves = 4;
-inline constexpr int kProductRows = 32;      // of y; 64 do not fit into the registers
+inline constexpr int kProductRows = 32;  // of y
+inline constexpr int kManyProductRows = 64;
 inline constexpr int kProductColumns = 128;  // of K in a stage: those that share a scale
 static_assert(kProductColumns == gpu::kQuantGroup);
 inline constexpr int kProductRuns = kProductColumns / kRun;
@@ -71,7 +74,7 @@ struct ProductBlock {
   // outputs that are not there are read as the last ones, and not stored: loads without a branch leave the
   // registers to the compiler.
   const unsigned char* x[S::kFetches];
-  const float* x_scales = nullptr;
+  const float* x_scales = nullptr;      // of codes
   unsigned w[S::kOutputBlocks];         // bytes from the expert's first weight to the lane's
   unsigned w_scales[S::kOutputBlocks];  // floats from the expert's first scale
 
@@ -85,7 +88,7 @@ struct ProductBlock {
               thread % kProductRuns * kRun) *
                  Run<S::kX>::kBytes;
     }
-    if (p.x.scales != nullptr) x_scales = p.x.scales + x_row(thread % rows) * p.x.groups;
+    if constexpr (S::kX == Element::kE4M3) x_scales = p.x.scales + x_row(thread % rows) * p.x.groups;
 #pragma unroll
     for (int block = 0; block < S::kOutputBlocks; ++block) {
       std::int64_t j = first_output + block * I::kLines + I::line(gpu::lane_id());
@@ -132,10 +135,11 @@ struct ProductBlock {
                                                   words[half * 4 + 3]};
       }
     }
-    if (thread < rows) {
+    if constexpr (S::kX == Element::kE4M3) {
+      if (thread >= rows) return;
       const int row = thread % I::kLines;
       stage.scales[thread - row + I::sum_group(row) * I::kSums + I::sum_register(row)] =
-          x_scales != nullptr ? x_scales[column / kProductColumns] : 1.0f;
+          x_scales[column / kProductColumns];
     }
   }
 
@@ -168,7 +172,7 @@ struct ProductBlock {
 #pragma unroll
         for (int i = 0; i < 8; i += S::kStepWords) I::multiply(a + i, words + i, parts[t]);
       }
-      if (I::kGroups > 1 && run % 2 == 0) continue;
+      if (I::kGroups > 1 && rows == kProductRows && run % 2 == 0) continue;
 #pragma unroll
       for (int t = 0; t < S::kRowBlocks; ++t) settle(parts[t]);
       schedule_barrier();
@@ -178,7 +182,8 @@ struct ProductBlock {
     for (int t = 0; t < S::kRowBlocks; ++t) {
 #pragma unroll
       for (int r = 0; r < I::kSums; ++r) {
-        const float both = stage.scales[t * I::kLines + of_lane + r] * scale;
+        float both = scale;
+        if constexpr (S::kX == Element::kE4M3) both *= stage.scales[t * I::kLines + of_lane + r];
         totals[t][block][r] = gpu::multiply_add(parts[t][r], both, totals[t][block][r]);
       }
     }
@@ -285,8 +290,12 @@ void launch_matrix_rows(const gpu::GroupedGemm& args, gpu::Stream stream) {
 template <class F16, class BF16>
 gpu::Error launch_matrix_product(const gpu::GroupedGemm& args, gpu::Stream stream) {
   if (args.rows == 0 || args.n == 0 || args.w.count == 0) return gpu::kNoError;
+  // 64 rows share what widening a weight takes. On RDNA no estimate says what it would gain.
+  constexpr int kMany = BF16::kLanes == 64 ? kManyProductRows : kProductRows;
   if (args.x.rows.element == Element::kE4M3) {
     launch_matrix_rows<F16, kProductRows>(args, stream);
+  } else if (args.rows > args.experts * kProductRows) {
+    launch_matrix_rows<BF16, kMany>(args, stream);
   } else {
     launch_matrix_rows<BF16, kProductRows>(args, stream);
   }
