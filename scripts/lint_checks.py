@@ -96,6 +96,7 @@ def make_rooms():
         Room(r"kernels_gpu/common/runtime\.h$", r"kernels_gpu/.*", r"(hip/hip|cuda)_runtime\.h"),
         Room(r"kernels_gpu/", r"core/numeric/.*|kernels_gpu/.*"),
         # Stands in for HIP's headers, and runs what was written against them.
+        Room(r"tests/hip_emulation/checked/", r"core/.*|tests/.*|hip/.*|kernels_gpu/.*|kernels_hip/.*", LIBRARIES + r"|gtest/.*|hip/.*"),
         Room(r"tests/hip_emulation/", r"core/.*|tests/.*|hip/.*|kernels_hip/common/.*", LIBRARIES + r"|boost/context/.*|gtest/.*|hip/.*"),
         # HIP's headers once more, on top of CUDA's.
         Room(r"tests/hip_on_cuda/", r"hip/.*", VENDOR_HEADERS["cuda"]),

@@ -53,7 +53,7 @@ inline IndexerScores topk_score_arguments(const OpCall& call) {
           .min_keys = params.k + std::int64_t{1}};
 }
 
-inline KeepBest topk_select_arguments(const OpCall& call) {
+inline KeepBest keep_best_arguments(const OpCall& call) {
   using namespace indexer_topk_operand;
   const auto& params = call.as<IndexerTopkParams>();
   return {.idx = ints_of(call[kIdx]),
@@ -66,14 +66,15 @@ inline KeepBest topk_select_arguments(const OpCall& call) {
           .max_keys = params.max_keys};
 }
 
-// `score` submits the scores of a chunk: Status(GpuQueue&, const IndexerScores&).
-template <auto score>
+// `score` submits the scores of a chunk: Status(GpuQueue&, const IndexerScores&); `keep` is the launch that
+// keeps the best of it.
+template <auto score, auto keep = &launch_keep_best>
 Status launch_chunks(Queue& queue, const OpCall& call, const Scratch& scratch) {
   using namespace indexer_topk_operand;
   auto& gpu_queue = static_cast<GpuQueue&>(queue);
   const TopkChunk chunk(call);
   IndexerScores scoring = topk_score_arguments(call);
-  KeepBest selection = topk_select_arguments(call);
+  KeepBest selection = keep_best_arguments(call);
   scoring.scores = reinterpret_cast<float*>(address_of(scratch.workspace, scratch.workspace_offset));
   scoring.scores_stride = selection.scores_stride = chunk.keys;
   selection.scores = scoring.scores;
@@ -86,7 +87,7 @@ Status launch_chunks(Queue& queue, const OpCall& call, const Scratch& scratch) {
       scoring.first_key = selection.first_key = key;
       scoring.keys_count = selection.keys_count = std::min(chunk.keys, max_keys - key);
       TAMIS_RETURN_IF_ERROR(score(gpu_queue, scoring));
-      TAMIS_RETURN_IF_ERROR(gpu_queue.submit("indexer_topk", launch_keep_best, selection));
+      TAMIS_RETURN_IF_ERROR(gpu_queue.submit("indexer_topk", keep, selection));
     }
   }
   return {};

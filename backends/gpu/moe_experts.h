@@ -62,11 +62,14 @@ inline Reason accept_experts_call(const OpCall& call) {
   return accept_experts(call[kW2]);
 }
 
-// One launch of the row.
+// One launch of the row. fnuz: the kernel takes codes of x as Quantize::fnuz says.
 class ExpertsLaunch {
  public:
-  ExpertsLaunch(GpuQueue& queue, const OpCall& call, std::byte* workspace, GroupedKernel kernel)
-      : queue_(queue), call_(call), layout_(call), workspace_(workspace), kernel_(kernel) {}
+  ExpertsLaunch(GpuQueue& queue, const OpCall& call, std::byte* workspace, GroupedKernel kernel,
+                bool fnuz = false)
+      : queue_(queue), call_(call), layout_(call), workspace_(workspace), kernel_(kernel) {
+    layout_.x_codes.fnuz = layout_.inner_codes.fnuz = fnuz;
+  }
 
   Status run() {
     TAMIS_RETURN_IF_ERROR(order());

@@ -108,7 +108,8 @@ struct Quantized {
   std::int64_t groups = 0;
   std::int64_t scales_offset = 0;
   std::int64_t bytes = 0;
-  const std::int32_t* used = nullptr;  // of Quantize
+  bool fnuz = false;  // of Quantize, as is `used`
+  const std::int32_t* used = nullptr;
 };
 
 inline Quantized quantized_shape(ActQuant mode, std::int64_t rows, std::int64_t k) {
@@ -132,6 +133,7 @@ inline Result<Activations> quantize(GpuQueue& queue, const char* op, ActQuant mo
   args.rows = shape.rows;
   args.k = shape.k;
   args.pow2 = mode == ActQuant::kE4M3Group128Pow2;
+  args.fnuz = shape.fnuz;
   args.used = shape.used;
   TAMIS_RETURN_IF_ERROR(queue.submit(op, launch_quantize, args));
   return args.out;

@@ -1,6 +1,8 @@
 // What the rows on matrix instructions of sparse_mla and dense_mla share.
 #pragma once
 
+#include <array>
+
 #include "backends/gpu/latent_attention.h"
 #include "backends/hip/matrix_devices.h"
 #include "kernels_hip/sparse_mla/launch.h"
@@ -20,58 +22,40 @@ inline Reason accepts_matrix_latent(const gpu::LatentAttention& args, const Tens
   return accept();
 }
 
-// The same kernel on each generation; heads_of_block as the kernel deals them.
-struct MatrixLatentRow {
-  const char* name;
-  const char* families;
-  Features needs;
+// Of a generation of matrix instructions, as the table names them.
+struct MatrixLatentNames {
+  const char *split, *whole, *families;
 };
 
-// As many parts as fill the device twice.
-template <std::int64_t (*most_keys)(const OpCall&), std::int64_t (*heads_of_block)(std::int64_t)>
-std::int64_t matrix_latent_parts(const DeviceInfo& device, const OpCall& call) {
-  const TensorDesc& q = call[0].desc;  // q_latent
-  const std::int64_t heads = heads_of_block(q.dim(1));
-  return gpu::latent_parts(device, q.dim(0) * ((q.dim(1) + heads - 1) / heads), most_keys(call));
+// The row that splits the keys of a token and the one that does not, in the order of the table. How many
+// parts there are depends on the number of tokens, so the sums of the first do, too.
+template <class Op, auto kernel, gpu::HeadsOfBlock* heads_of_block>
+constexpr std::array<KernelRow, 2> matrix_latent_pair(const MatrixLatentNames& names, const Features& needs) {
+  KernelRow whole{.name = names.whole, .op = Op::kName, .families = names.families, .needs = needs};
+  whole.numerics = {.accuracy = "bf16", .invariance = Invariance::kBatch};
+  whole.accepts = Op::accepts;
+  whole.launch = gpu::launch<&Op::arguments, kernel>;
+  KernelRow split = whole;
+  split.name = names.split;
+  split.numerics.invariance = Invariance::kRun;
+  split.prefers = gpu::prefers_split<&Op::most_keys, heads_of_block>;
+  split.workspace = gpu::split_workspace<&Op::most_keys, heads_of_block>;
+  split.launch = gpu::launch_split<&Op::arguments, kernel>;
+  return {split, whole};
 }
 
-template <std::int64_t (*most_keys)(const OpCall&), std::int64_t (*heads_of_block)(std::int64_t)>
-std::int64_t matrix_latent_workspace(const DeviceInfo& device, const OpCall& call) {
-  const std::int64_t parts = matrix_latent_parts<most_keys, heads_of_block>(device, call);
-  return parts > 1 ? parts * gpu::latent_part_bytes(call) : 0;
-}
-
-template <std::int64_t (*most_keys)(const OpCall&), std::int64_t (*heads_of_block)(std::int64_t)>
-Reason prefers_matrix_split(const DeviceInfo& device, const OpCall& call) {
-  return matrix_latent_parts<most_keys, heads_of_block>(device, call) > 1
-             ? accept()
-             : reason::slower("enough blocks without splitting keys");
-}
-
-// The row that splits the keys of a token, and the one that does not. `Op` has the op's name, most_keys,
-// arguments, accepts and its kernels.
-template <class Op, auto kernel, std::int64_t (*heads_of_block)(std::int64_t)>
-constexpr KernelRow matrix_split_row(const MatrixLatentRow& own) {
-  return {.name = own.name,
-          .op = Op::kName,
-          .families = own.families,
-          .needs = own.needs,
-          .numerics = {.accuracy = "bf16"},
-          .accepts = Op::accepts,
-          .prefers = prefers_matrix_split<&Op::most_keys, heads_of_block>,
-          .workspace = matrix_latent_workspace<&Op::most_keys, heads_of_block>,
-          .launch = gpu::launch_split<&Op::arguments, kernel>};
-}
-
-template <class Op, auto kernel>
-constexpr KernelRow matrix_whole_row(const MatrixLatentRow& own) {
-  return {.name = own.name,
-          .op = Op::kName,
-          .families = own.families,
-          .needs = own.needs,
-          .numerics = {.accuracy = "bf16", .invariance = Invariance::kBatch},
-          .accepts = Op::accepts,
-          .launch = gpu::launch<&Op::arguments, kernel>};
+// The same rows on each generation. `Op` has the op's kName, most_keys, arguments and accepts.
+template <class Op>
+constexpr std::array<KernelRow, 6> matrix_latent_rows(const MatrixLatentNames& gfx9,
+                                                      const MatrixLatentNames& gfx11,
+                                                      const MatrixLatentNames& gfx12) {
+  const auto [split9, whole9] =
+      matrix_latent_pair<Op, &launch_latent_mfma_gfx9, &heads_of_mfma_block>(gfx9, kMfmaGfx9);
+  const auto [split11, whole11] =
+      matrix_latent_pair<Op, &launch_latent_wmma_gfx11, &heads_of_wmma_block>(gfx11, kWmmaGfx11);
+  const auto [split12, whole12] =
+      matrix_latent_pair<Op, &launch_latent_wmma_gfx12, &heads_of_wmma_block>(gfx12, kWmmaGfx12);
+  return {split9, whole9, split11, whole11, split12, whole12};
 }
 
 }  // namespace tamis::hip

@@ -1,6 +1,8 @@
 // What the rows on matrix instructions of linear, moe_grouped_gemm and moe_experts share.
 #pragma once
 
+#include <cstring>
+
 #include "backends/gpu/grouped_gemm.h"
 #include "backends/hip/matrix_devices.h"
 #include "kernels_hip/moe_grouped_gemm/launch.h"
@@ -16,6 +18,17 @@ inline Reason accepts_matrix_product(const Tensor& x, const Tensor& weight, ActQ
   if (k % gpu::kQuantGroup != 0) return reason::size("K", k, "multiples of 128");
   if (n * k > kMatrixWeightBytes) return reason::size("N K", n * k, "less than 2^32");
   return accept_row_scales(weight);
+}
+
+// Beyond that, of rows that multiply e4m3 by e4m3.
+inline Reason accepts_codes(const DeviceInfo& device, const Tensor& weight, ActQuant mode) {
+  if (mode == ActQuant::kNone) return reject("x is not rounded to e4m3: no act_quant");
+  const bool packed = weight.weight != nullptr && !weight.weight->stored();
+  if (packed && multiplies_e4m3fnuz(device) &&
+      std::strcmp(weight.weight->layout, kRowScalesFnuzLayout) != 0) {
+    return reason::weight_layout(weight.weight->layout);
+  }
+  return accept();
 }
 
 // The same kernel on each generation.

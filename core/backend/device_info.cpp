@@ -1,6 +1,18 @@
 #include "core/backend/device_info.h"
 
+#include <string>
+
+#include <fmt/format.h>
+
 namespace tamis {
+namespace {
+
+// As vendors write it: sm_90, gfx942.
+std::string arch_name(const DeviceInfo& device, int arch) {
+  return device.backend == "cuda" ? fmt::format("sm_{}", arch) : fmt::format("gfx{:x}", arch);
+}
+
+}  // namespace
 
 const char* feature_name(std::uint64_t bit) {
   switch (bit) {
@@ -34,9 +46,11 @@ Reason check_features(const Features& needs, const DeviceInfo& device) {
   const std::uint64_t missing = needs.all_of & ~device.features;
   if (missing != 0) return reason::feature(feature_name(missing & (~missing + 1)));  // the lowest missing bit
   if (device.arch < needs.arch_min)
-    return reject("arch is {}, the row needs >= {}", device.arch, needs.arch_min);
+    return reject("device is {}, the row needs at least {}", arch_name(device, device.arch),
+                  arch_name(device, needs.arch_min));
   if (device.arch >= needs.arch_max)
-    return reject("arch is {}, the row needs < {}", device.arch, needs.arch_max);
+    return reject("device is {}, the row is for those before {}", arch_name(device, device.arch),
+                  arch_name(device, needs.arch_max));
   return accept();
 }
 

@@ -1,7 +1,6 @@
 #include "core/backend/row_scales_layout.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "core/graph/op_call.h"
@@ -25,29 +24,14 @@ void pack_row(const WeightPiece& piece, std::int64_t row, const RowScalesShape& 
               static_cast<std::size_t>(shape.groups) * 4);
 }
 
-// The packed form becomes e4m3fnuz in place.
-Status reencode(const RowScalesShape& shape, std::span<std::byte> packed) {
-  for (std::byte& code : packed.first(static_cast<std::size_t>(shape.scales_offset()))) {
-    code = static_cast<std::byte>(numeric::e4m3_to_half_e4m3fnuz(static_cast<std::uint8_t>(code)));
-  }
-  for (std::int64_t i = 0; i < shape.rows * shape.groups; ++i) {
-    std::byte* at = packed.data() + shape.scales_offset() + i * 4;
-    float scale;
-    std::memcpy(&scale, at, 4);
-    const float doubled = scale * 2.0f;
-    if (std::isfinite(scale) && !std::isfinite(doubled)) {
-      return unsupported("layout {}: row {}, columns from {}: scale {:g} cannot be doubled",
-                         kRowScalesFnuzLayout, i / shape.groups, i % shape.groups * kWeightBlock, scale);
-    }
-    std::memcpy(at, &doubled, 4);
-  }
-  return {};
+// -0, which e4m3fnuz takes for NaN, becomes 0.
+void clear_negative_zeros(std::span<std::byte> codes) {
+  constexpr std::byte kNan{numeric::kE4M3FnuzNan};
+  for (std::byte& code : codes) code = code == kNan ? std::byte{0} : code;
 }
 
-Layout layout_of(const char* name, const OpCall& call, std::size_t operand) {
-  const TensorDesc& desc = call.operands[operand].desc;
-  if (desc.rank < 2 || desc.dtype != DType::kE4M3) return {};
-  return {name, row_scales_shape(desc).bytes()};
+bool reads_as_row_scales(const char* layout) {
+  return std::strcmp(layout, kRowScalesLayout) == 0 || std::strcmp(layout, kRowScalesFnuzLayout) == 0;
 }
 
 }  // namespace
@@ -61,17 +45,19 @@ RowScalesShape row_scales_shape(const TensorDesc& weight) {
   return shape;
 }
 
-Reason accept_row_scales(const Tensor& weight, const char* layout) {
+bool multiplies_e4m3fnuz(const DeviceInfo& device) { return device.has(kMfmaBf16) && device.arch == 0x942; }
+
+Reason accept_row_scales(const Tensor& weight) {
   if (weight.desc.dtype != DType::kE4M3) return reason::dtype("w", dtype_name(weight.desc.dtype), "e4m3");
   const RowScalesShape shape = row_scales_shape(weight.desc);
   if (!layout_fits(shape.bytes(), weight.desc)) {
-    return reject("layout {} would take {} bytes for {} stored", layout, shape.bytes(),
+    return reject("layout {} would take {} bytes for {} stored", kRowScalesLayout, shape.bytes(),
                   weight_bytes(weight.desc));
   }
   if (weight.weight == nullptr) return accept();
   if (!weight.weight->stored()) {
-    return std::strcmp(weight.weight->layout, layout) == 0 ? accept()
-                                                           : reason::weight_layout(weight.weight->layout);
+    const char* layout = weight.weight->layout;
+    return reads_as_row_scales(layout) ? accept() : reason::weight_layout(layout);
   }
   if (weight.weight->resident) return reason::weight_layout(kStoredLayout);
   for (const WeightPiece& piece : weight.weight->pieces) {
@@ -81,18 +67,16 @@ Reason accept_row_scales(const Tensor& weight, const char* layout) {
   return accept();
 }
 
-Layout row_scales_layout(const DeviceInfo&, const OpCall& call, std::size_t operand) {
-  return layout_of(kRowScalesLayout, call, operand);
-}
-
-Layout row_scales_fnuz_layout(const DeviceInfo&, const OpCall& call, std::size_t operand) {
-  return layout_of(kRowScalesFnuzLayout, call, operand);
+Layout row_scales_layout(const DeviceInfo& device, const OpCall& call, std::size_t operand) {
+  const TensorDesc& desc = call.operands[operand].desc;
+  if (desc.rank < 2 || desc.dtype != DType::kE4M3) return {};
+  return {multiplies_e4m3fnuz(device) ? kRowScalesFnuzLayout : kRowScalesLayout,
+          row_scales_shape(desc).bytes()};
 }
 
 Status pack_row_scales(const Weight& stored, Layout layout, std::span<std::byte> out) {
   const RowScalesShape shape = row_scales_shape(stored.desc);
-  const bool fnuz = std::strcmp(layout.name, kRowScalesFnuzLayout) == 0;
-  if ((!fnuz && std::strcmp(layout.name, kRowScalesLayout) != 0) || layout.bytes != shape.bytes() ||
+  if (!reads_as_row_scales(layout.name) || layout.bytes != shape.bytes() ||
       out.size() != static_cast<std::size_t>(shape.bytes())) {
     return internal_error("layout {} of {} bytes into {}: expected {} or {} of {} bytes", layout.name,
                           layout.bytes, out.size(), kRowScalesLayout, kRowScalesFnuzLayout, shape.bytes());
@@ -106,7 +90,10 @@ Status pack_row_scales(const Weight& stored, Layout layout, std::span<std::byte>
       scales += shape.groups * 4;
     }
   }
-  return fnuz ? reencode(shape, out) : Status();
+  if (std::strcmp(layout.name, kRowScalesFnuzLayout) == 0) {
+    clear_negative_zeros(out.first(static_cast<std::size_t>(shape.scales_offset())));
+  }
+  return {};
 }
 
 }  // namespace tamis

@@ -7,8 +7,10 @@
 // rows = N, or E * N of a stacked weight. Same bits as stored: 1 + 4/128 bytes an element against 1 + 4/16384
 // (3.1 % more, within the 5 % that a layout may cost).
 //
-// "row_scales_fnuz" is the same for matrix instructions that read e4m3fnuz (gfx942): every code re-encoded
-// and every scale doubled, which changes no value (core/numeric/fp8_fnuz.h), but that -0 becomes 0.
+// "row_scales_fnuz" is the same for matrix instructions that read e4m3fnuz (gfx942), but that -0 is 0: then a
+// code means half as much in e4m3fnuz as in e4m3, whatever code it is (core/numeric/fp8_fnuz.h), and NaN,
+// half of 480. Scales are as stored; who multiplies codes as e4m3fnuz doubles them. So whoever reads
+// row_scales takes this, too, and rows for few tokens share the weight with those on matrix instructions.
 #pragma once
 
 #include <cstdint>
@@ -32,16 +34,19 @@ struct RowScalesShape {
 };
 RowScalesShape row_scales_shape(const TensorDesc& weight);
 
-// Why a row that reads this layout does not take the weight: it is not e4m3, is packed otherwise, starts
+// Whether the device's matrix instructions take FP8 as e4m3fnuz: gfx942's.
+bool multiplies_e4m3fnuz(const DeviceInfo& device);
+
+// Why a row that reads either layout does not take the weight: it is not e4m3, is packed otherwise, starts
 // inside a scale block (its groups would not line up), or would grow beyond 5 %. A weight that is not loaded
 // yet is taken.
-Reason accept_row_scales(const Tensor& weight, const char* layout = kRowScalesLayout);
+Reason accept_row_scales(const Tensor& weight);
 
-// KernelRow::weight_layout of a row whose e4m3 weights (operands of rank >= 2) are all in this layout.
+// KernelRow::weight_layout of a row whose e4m3 weights (operands of rank >= 2) are all in one of them:
+// row_scales_fnuz on devices that multiply e4m3fnuz, whichever row comes first there.
 Layout row_scales_layout(const DeviceInfo& device, const OpCall& call, std::size_t operand);
-Layout row_scales_fnuz_layout(const DeviceInfo& device, const OpCall& call, std::size_t operand);
 
-// KernelRow::pack of either. `stored` lies in host memory. kUnsupported: a scale that cannot be doubled.
+// KernelRow::pack of either. `stored` lies in host memory.
 Status pack_row_scales(const Weight& stored, Layout layout, std::span<std::byte> out);
 
 }  // namespace tamis

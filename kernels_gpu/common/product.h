@@ -70,6 +70,7 @@ struct Quantize {
   std::int64_t rows = 0;
   std::int64_t k = 0;
   bool pow2 = false;
+  bool fnuz = false;  // codes are e4m3fnuz of half the value (core/numeric/fp8_fnuz.h), scales the same
   // Rows in use, on the device; those behind them were never written and are left out. null: all.
   const std::int32_t* used = nullptr;
 };

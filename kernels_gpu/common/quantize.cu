@@ -2,6 +2,7 @@
 // group. The codes (1.03 bytes an element) are what the product kernels read; N of them share each. Divisions
 // are correctly rounded and codes come from integer arithmetic, so the bits are those of every backend. Not
 // measured on a card.
+#include "core/numeric/fp8_fnuz.h"
 #include "kernels_gpu/common/plane_rows.h"
 #include "kernels_gpu/common/product.h"
 #include "kernels_gpu/common/wave.h"
@@ -23,7 +24,8 @@ __device__ void quantize_group(const Quantize& args, std::int64_t t, std::int64_
   const float scale = numeric::activation_scale(wave_reduce<Max>(amax), args.pow2);
   auto* codes = static_cast<std::uint8_t*>(args.out.rows.data) + t * args.out.rows.stride;
   for (std::int64_t i = begin + lane_id(); i < end; i += wave_size()) {
-    codes[i] = scaled_code(load_element(args.x.element, args.x.data, row + i), scale);
+    const std::uint8_t code = scaled_code(load_element(args.x.element, args.x.data, row + i), scale);
+    codes[i] = args.fnuz ? numeric::e4m3_to_half_e4m3fnuz(code) : code;
   }
   if (lane_id() == 0) const_cast<float*>(args.out.scales)[t * args.out.groups + group] = scale;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/numeric/float16.h"
+#include "kernels_gpu/common/elements.h"
 #include "kernels_gpu/common/wave.h"
 
 namespace tamis::hip {
@@ -89,6 +90,20 @@ __device__ inline float power_of_2(float x) {
   return __builtin_amdgcn_exp2f(x);
 #else
   return exp2f(x);
+#endif
+}
+
+// a * b + c by element, two to an instruction on CDNA.
+template <int count>
+__device__ inline Floats<count> multiply_add(const Floats<count>& a, const Floats<count>& b,
+                                             const Floats<count>& c) {
+#if defined(__AMDGCN__) && __has_builtin(__builtin_elementwise_fma)
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  Floats<count> sums;
+#pragma unroll
+  for (int i = 0; i < count; ++i) sums[i] = gpu::multiply_add(a[i], b[i], c[i]);
+  return sums;
 #endif
 }
 

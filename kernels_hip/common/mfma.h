@@ -51,99 +51,87 @@ inline constexpr bool kHasMfmaGfx950 = true;
 inline constexpr bool kHasMfmaGfx950 = false;
 #endif
 
-// gfx90a and later.
-struct Mfma32x32x8Bf16 : MfmaLayout<32, 4> {
+// Lines are 32 or 16. gfx90a and later.
+template <int lines>
+struct MfmaBf16 : MfmaLayout<lines, 4> {
   static constexpr bool kHere = kHasMfma;
   static constexpr Element kElement = Element::kBF16;
+  using typename MfmaLayout<lines, 4>::Sums;
   __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
                                   [[maybe_unused]] Sums& sums) {
 #if defined(TAMIS_MFMA)
-    sums =
-        __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(operand<Shorts<4>>(a), operand<Shorts<4>>(b), sums, 0, 0, 0);
+    const auto x = operand<Shorts<4>>(a), y = operand<Shorts<4>>(b);
+    if constexpr (lines == 32) {
+      sums = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(x, y, sums, 0, 0, 0);
+    } else {
+      sums = __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(x, y, sums, 0, 0, 0);
+    }
 #endif
   }
 };
+using Mfma32x32x8Bf16 = MfmaBf16<32>;
+using Mfma16x16x16Bf16 = MfmaBf16<16>;
 
-struct Mfma16x16x16Bf16 : MfmaLayout<16, 4> {
-  static constexpr bool kHere = kHasMfma;
-  static constexpr Element kElement = Element::kBF16;
-  __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
-                                  [[maybe_unused]] Sums& sums) {
-#if defined(TAMIS_MFMA)
-    sums = __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(operand<Shorts<4>>(a), operand<Shorts<4>>(b), sums, 0, 0,
-                                                     0);
-#endif
-  }
-};
-
-struct Mfma32x32x8F16 : MfmaLayout<32, 4> {
+template <int lines>
+struct MfmaF16 : MfmaLayout<lines, 4> {
   static constexpr bool kHere = kHasMfma;
   static constexpr Element kElement = Element::kF16;
+  using typename MfmaLayout<lines, 4>::Sums;
   __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
                                   [[maybe_unused]] Sums& sums) {
 #if defined(TAMIS_MFMA)
-    sums = __builtin_amdgcn_mfma_f32_32x32x8f16(operand<Halves<4>>(a), operand<Halves<4>>(b), sums, 0, 0, 0);
+    const auto x = operand<Halves<4>>(a), y = operand<Halves<4>>(b);
+    if constexpr (lines == 32) {
+      sums = __builtin_amdgcn_mfma_f32_32x32x8f16(x, y, sums, 0, 0, 0);
+    } else {
+      sums = __builtin_amdgcn_mfma_f32_16x16x16f16(x, y, sums, 0, 0, 0);
+    }
 #endif
   }
 };
-
-struct Mfma16x16x16F16 : MfmaLayout<16, 4> {
-  static constexpr bool kHere = kHasMfma;
-  static constexpr Element kElement = Element::kF16;
-  __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
-                                  [[maybe_unused]] Sums& sums) {
-#if defined(TAMIS_MFMA)
-    sums = __builtin_amdgcn_mfma_f32_16x16x16f16(operand<Halves<4>>(a), operand<Halves<4>>(b), sums, 0, 0, 0);
-#endif
-  }
-};
+using Mfma32x32x8F16 = MfmaF16<32>;
+using Mfma16x16x16F16 = MfmaF16<16>;
 
 // gfx942, whose e4m3 is FNUZ (bias 8, no -0, NaN 0x80), and gfx950, whose e4m3 is OCP's.
-struct Mfma32x32x16Fp8 : MfmaLayout<32, 8> {
+template <int lines>
+struct MfmaFp8 : MfmaLayout<lines, 8> {
   static constexpr bool kHere = kHasMfmaFp8;
   static constexpr Element kElement = Element::kE4M3;
+  using typename MfmaLayout<lines, 8>::Sums;
   __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
                                   [[maybe_unused]] Sums& sums) {
 #if defined(TAMIS_MFMA_FP8)
-    sums = __builtin_amdgcn_mfma_f32_32x32x16_fp8_fp8(operand<long>(a), operand<long>(b), sums, 0, 0, 0);
+    const auto x = operand<long>(a), y = operand<long>(b);
+    if constexpr (lines == 32) {
+      sums = __builtin_amdgcn_mfma_f32_32x32x16_fp8_fp8(x, y, sums, 0, 0, 0);
+    } else {
+      sums = __builtin_amdgcn_mfma_f32_16x16x32_fp8_fp8(x, y, sums, 0, 0, 0);
+    }
 #endif
   }
 };
-
-struct Mfma16x16x32Fp8 : MfmaLayout<16, 8> {
-  static constexpr bool kHere = kHasMfmaFp8;
-  static constexpr Element kElement = Element::kE4M3;
-  __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
-                                  [[maybe_unused]] Sums& sums) {
-#if defined(TAMIS_MFMA_FP8)
-    sums = __builtin_amdgcn_mfma_f32_16x16x32_fp8_fp8(operand<long>(a), operand<long>(b), sums, 0, 0, 0);
-#endif
-  }
-};
+using Mfma32x32x16Fp8 = MfmaFp8<32>;
+using Mfma16x16x32Fp8 = MfmaFp8<16>;
 
 // gfx950: twice the depth.
-struct Mfma32x32x16Bf16 : MfmaLayout<32, 8> {
+template <int lines>
+struct MfmaGfx950Bf16 : MfmaLayout<lines, 8> {
   static constexpr bool kHere = kHasMfmaGfx950;
   static constexpr Element kElement = Element::kBF16;
+  using typename MfmaLayout<lines, 8>::Sums;
   __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
                                   [[maybe_unused]] Sums& sums) {
 #if defined(TAMIS_MFMA_GFX950)
-    sums =
-        __builtin_amdgcn_mfma_f32_32x32x16_bf16(operand<Brains<8>>(a), operand<Brains<8>>(b), sums, 0, 0, 0);
+    const auto x = operand<Brains<8>>(a), y = operand<Brains<8>>(b);
+    if constexpr (lines == 32) {
+      sums = __builtin_amdgcn_mfma_f32_32x32x16_bf16(x, y, sums, 0, 0, 0);
+    } else {
+      sums = __builtin_amdgcn_mfma_f32_16x16x32_bf16(x, y, sums, 0, 0, 0);
+    }
 #endif
   }
 };
-
-struct Mfma16x16x32Bf16 : MfmaLayout<16, 8> {
-  static constexpr bool kHere = kHasMfmaGfx950;
-  static constexpr Element kElement = Element::kBF16;
-  __device__ static void multiply([[maybe_unused]] const unsigned* a, [[maybe_unused]] const unsigned* b,
-                                  [[maybe_unused]] Sums& sums) {
-#if defined(TAMIS_MFMA_GFX950)
-    sums =
-        __builtin_amdgcn_mfma_f32_16x16x32_bf16(operand<Brains<8>>(a), operand<Brains<8>>(b), sums, 0, 0, 0);
-#endif
-  }
-};
+using Mfma32x32x16Bf16 = MfmaGfx950Bf16<32>;
+using Mfma16x16x32Bf16 = MfmaGfx950Bf16<16>;
 
 }  // namespace tamis::hip

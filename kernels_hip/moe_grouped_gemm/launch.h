@@ -13,4 +13,10 @@ gpu::Error launch_grouped_gemm_mfma_gfx9(const gpu::GroupedGemm& args, gpu::Stre
 gpu::Error launch_grouped_gemm_wmma_gfx11(const gpu::GroupedGemm& args, gpu::Stream stream);
 gpu::Error launch_grouped_gemm_wmma_gfx12(const gpu::GroupedGemm& args, gpu::Stream stream);
 
+// The same on instructions of e4m3; x is codes. On gfx942 those of x are Quantize::fnuz, and w is in the
+// layout row_scales_fnuz.
+gpu::Error launch_grouped_gemm_mfma_gfx942_fp8(const gpu::GroupedGemm& args, gpu::Stream stream);
+gpu::Error launch_grouped_gemm_mfma_gfx950_fp8(const gpu::GroupedGemm& args, gpu::Stream stream);
+gpu::Error launch_grouped_gemm_wmma_gfx12_fp8(const gpu::GroupedGemm& args, gpu::Stream stream);
+
 }  // namespace tamis::hip

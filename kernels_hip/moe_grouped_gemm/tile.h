@@ -1,15 +1,18 @@
 // Products of bf16 or e4m3 rows with e4m3 weights (layout row_scales) on AMD's matrix instructions. A block
-// of four waves makes 32 rows of y by 256 (gfx9), 128 (gfx12) or 64 outputs. Weights go from memory to the
-// lanes that multiply them, 64 or (gfx11) 128 bytes of an output, those of one block of outputs under way
-// while another's are multiplied; rows of x pass through local memory, 128 columns at a time. Rows of x are
-// the rows of the products, so that a lane stores neighbouring outputs.
+// of four waves makes 32 rows of y, on gfx9 64 where an expert has more of bf16, by 256 (gfx9), 128 (gfx12)
+// or 64 outputs. Weights go from memory to the lanes that multiply them, 64 or (gfx11) 128 bytes of an
+// output, those of one block of outputs under way while another's are multiplied; rows of x pass through
+// local memory, 128 columns at a time. Rows of x are the rows of the products, so that a lane stores
+// neighbouring outputs.
 //
-// e4m3 is widened exactly: both sides to f16 where x is codes, else to bf16 as x is. Sums are fp32, and every
+// e4m3 is widened exactly: both sides to f16 where x is codes, else to bf16 as x is; fp8_tile.h, which has
+// much of this, is for instructions that take codes. Sums are fp32, and every
 // 128 columns join the totals times the scales of the row of x and of the output. A row's sums do not depend
 // on its neighbours. A NaN code of a weight reads as 480: checkpoints have none.
 //
 // 2 M N K FLOP, and N K bytes of weights for each 32 rows of an expert: bound by memory up to some 64 rows an
-// expert, then by widening (4 vector instructions a pair of codes, for 32 rows). 8.3 KB of local memory.
+// expert, then by widening (4 vector instructions a pair of codes, for 32 or 64 rows) or the matrix unit. 8.3
+// or 16.5 KB of local memory.
 #pragma once
 
 #include "kernels_gpu/moe_grouped_gemm/expert_rows.h"
@@ -20,15 +23,17 @@
 namespace tamis::hip {
 
 inline constexpr int kProductWaves = 4;
-inline constexpr int kProductRows = 32;      // of y; 64 do not fit into the registers
+inline constexpr int kProductRows = 32;  // of y
+inline constexpr int kManyProductRows = 64;
 inline constexpr int kProductColumns = 128;  // of K in a stage: those that share a scale
 static_assert(kProductColumns == gpu::kQuantGroup);
 inline constexpr int kProductRuns = kProductColumns / kRun;
 
-// I: of the type that both sides are widened to; f16 says that x is codes.
+// I: of the type that both sides have or are widened to; f16 and e4m3 say that x is codes.
 template <class I, int rows>
 struct ProductShape {
-  static constexpr Element kX = I::kElement == Element::kF16 ? Element::kE4M3 : Element::kBF16;
+  static constexpr bool kCodes = I::kElement == Element::kE4M3;  // not widened
+  static constexpr Element kX = kCodes || I::kElement == Element::kF16 ? Element::kE4M3 : Element::kBF16;
   static constexpr int kThreads = kProductWaves * I::kLanes;
   // Of a wave: two, but on gfx11, where a lane holds a whole row of each.
   static constexpr int kOutputBlocks = I::kGroups == 1 ? 1 : 2;
@@ -37,8 +42,9 @@ struct ProductShape {
   static constexpr int kRowBlocks = rows / I::kLines;
   static constexpr int kColumns = kProductColumns / I::kGroups;  // of a lane
   static constexpr int kRuns = kColumns / kRun;
-  static constexpr int kVectors = kColumns / 8;
-  static constexpr int kStepWords = I::kEach / 2;
+  static constexpr int kRunVectors = kCodes ? 1 : 2;  // of 16 bytes
+  static constexpr int kVectors = kRuns * kRunVectors;
+  static constexpr int kStepWords = I::kEach / (kCodes ? 4 : 2);
   static constexpr int kFetches = (rows * kProductRuns + kThreads - 1) / kThreads;
 };
 
@@ -51,7 +57,8 @@ struct ProductStage {
 // Neighbouring runs lie in different banks.
 template <class I, int rows>
 __device__ __forceinline__ int row_slot(int line, int group, int vector) {
-  const int run = group * ProductShape<I, rows>::kRuns + vector / 2;
+  using S = ProductShape<I, rows>;
+  const int run = group * S::kRuns + vector / S::kRunVectors;
   return (group * I::kLines + line) ^ run;
 }
 
@@ -60,13 +67,14 @@ template <class I, int rows>
 struct ProductBlock {
   using S = ProductShape<I, rows>;
   using Sums = typename I::Sums;
+  static constexpr int kRows = rows, kStages = 1;
   const gpu::Product& p;
   std::int64_t first_row, first_output;  // of the wave's outputs
   // Where this thread reads x, a row in each of its fetches; and the scales of row threadIdx.x. Rows and
   // outputs that are not there are read as the last ones, and not stored: loads without a branch leave the
   // registers to the compiler.
   const unsigned char* x[S::kFetches];
-  const float* x_scales = nullptr;
+  const float* x_scales = nullptr;      // of codes
   unsigned w[S::kOutputBlocks];         // bytes from the expert's first weight to the lane's
   unsigned w_scales[S::kOutputBlocks];  // floats from the expert's first scale
 
@@ -80,7 +88,7 @@ struct ProductBlock {
               thread % kProductRuns * kRun) *
                  Run<S::kX>::kBytes;
     }
-    if (p.x.scales != nullptr) x_scales = p.x.scales + x_row(thread % rows) * p.x.groups;
+    if constexpr (S::kX == Element::kE4M3) x_scales = p.x.scales + x_row(thread % rows) * p.x.groups;
 #pragma unroll
     for (int block = 0; block < S::kOutputBlocks; ++block) {
       std::int64_t j = first_output + block * I::kLines + I::line(gpu::lane_id());
@@ -127,10 +135,11 @@ struct ProductBlock {
                                                   words[half * 4 + 3]};
       }
     }
-    if (thread < rows) {
+    if constexpr (S::kX == Element::kE4M3) {
+      if (thread >= rows) return;
       const int row = thread % I::kLines;
       stage.scales[thread - row + I::sum_group(row) * I::kSums + I::sum_register(row)] =
-          x_scales != nullptr ? x_scales[column / kProductColumns] : 1.0f;
+          x_scales[column / kProductColumns];
     }
   }
 
@@ -163,7 +172,7 @@ struct ProductBlock {
 #pragma unroll
         for (int i = 0; i < 8; i += S::kStepWords) I::multiply(a + i, words + i, parts[t]);
       }
-      if (I::kGroups > 1 && run % 2 == 0) continue;
+      if (I::kGroups > 1 && rows == kProductRows && run % 2 == 0) continue;
 #pragma unroll
       for (int t = 0; t < S::kRowBlocks; ++t) settle(parts[t]);
       schedule_barrier();
@@ -173,7 +182,8 @@ struct ProductBlock {
     for (int t = 0; t < S::kRowBlocks; ++t) {
 #pragma unroll
       for (int r = 0; r < I::kSums; ++r) {
-        const float both = stage.scales[t * I::kLines + of_lane + r] * scale;
+        float both = scale;
+        if constexpr (S::kX == Element::kE4M3) both *= stage.scales[t * I::kLines + of_lane + r];
         totals[t][block][r] = gpu::multiply_add(parts[t][r], both, totals[t][block][r]);
       }
     }
@@ -207,7 +217,8 @@ struct ProductBlock {
   }
 
   // Weights of a block of outputs are fetched again as soon as they are multiplied, while the other block is.
-  __device__ __forceinline__ void run(ProductStage<I, rows>& stage) const {
+  __device__ __forceinline__ void run(ProductStage<I, rows> (&stages)[kStages]) const {
+    ProductStage<I, rows>& stage = stages[0];
     Sums totals[S::kRowBlocks][S::kOutputBlocks] = {};
     Run<S::kX> x_runs[S::kFetches];
     Run<Element::kE4M3> w_runs[S::kOutputBlocks][S::kRuns];
@@ -234,42 +245,57 @@ struct ProductBlock {
 };
 
 // Grid: outputs along x, experts along y, tiles of rows along z.
-template <class I, int rows>
-__global__ void __launch_bounds__(kProductWaves* I::kLanes, 2) matrix_product_kernel(gpu::GroupedGemm args) {
-  if constexpr (I::kHere) {
-    __shared__ ProductStage<I, rows> stage;
-    // Packed weights lie in one piece.
-    const std::int64_t outputs = args.w.rows_per_group, expert = blockIdx.y;
-    const gpu::WeightPart part{gpu::rows_from<Element::kE4M3>(args.w.rows, expert * outputs, outputs), expert,
-                               0};
-    const std::int64_t output = static_cast<std::int64_t>(blockIdx.x) * ProductShape<I, rows>::kOutputs;
-    if (output >= part.rows.count) return;
-    const gpu::ExpertRows range =
-        args.offsets == nullptr ? gpu::ExpertRows{0, args.rows} : gpu::rows_of_expert(args, part.group);
-    const gpu::Product product = gpu::expert_product(args, part, range);
-    for (std::int64_t row = static_cast<std::int64_t>(blockIdx.z) * rows; row < product.tokens;
-         row += static_cast<std::int64_t>(gridDim.z) * rows) {
-      ProductBlock<I, rows>(product, row, output).run(stage);
-    }
+template <class Block, class Stage, class... More>
+__device__ __forceinline__ void multiply_experts(const gpu::GroupedGemm& args,
+                                                 Stage (&stages)[Block::kStages], More... more) {
+  // Packed weights lie in one piece.
+  const std::int64_t outputs = args.w.rows_per_group, expert = blockIdx.y;
+  const gpu::WeightPart part{gpu::rows_from<Element::kE4M3>(args.w.rows, expert * outputs, outputs), expert,
+                             0};
+  const std::int64_t output = static_cast<std::int64_t>(blockIdx.x) * Block::S::kOutputs;
+  if (output >= part.rows.count) return;
+  const gpu::ExpertRows range =
+      args.offsets == nullptr ? gpu::ExpertRows{0, args.rows} : gpu::rows_of_expert(args, part.group);
+  const gpu::Product product = gpu::expert_product(args, part, range);
+  for (std::int64_t row = static_cast<std::int64_t>(blockIdx.z) * Block::kRows; row < product.tokens;
+       row += static_cast<std::int64_t>(gridDim.z) * Block::kRows) {
+    Block(product, row, output).run(stages, more...);
   }
 }
 
 template <class I, int rows>
-void launch_matrix_rows(const gpu::GroupedGemm& args, gpu::Stream stream) {
+__global__ void __launch_bounds__(kProductWaves* I::kLanes, 2) matrix_product_kernel(gpu::GroupedGemm args) {
+  if constexpr (I::kHere) {
+    using Block = ProductBlock<I, rows>;
+    __shared__ ProductStage<I, rows> stages[Block::kStages];
+    multiply_experts<Block>(args, stages);
+  }
+}
+
+template <class I, int rows>
+dim3 product_grid(const gpu::GroupedGemm& args) {
   constexpr int kOutputs = ProductShape<I, rows>::kOutputs;
   const auto columns = static_cast<unsigned>((args.n + kOutputs - 1) / kOutputs);
   // Twice what an expert has on average; those with more loop.
   const unsigned tiles = gpu::grid_of(2 * args.rows / (args.experts * rows) + 1, 1024);
-  const dim3 grid(columns, static_cast<unsigned>(args.w.count), tiles);
-  TAMIS_LAUNCH((matrix_product_kernel<I, rows>), grid, dim3(ProductShape<I, rows>::kThreads), 0, stream,
-               args);
+  return dim3(columns, static_cast<unsigned>(args.w.count), tiles);
+}
+
+template <class I, int rows>
+void launch_matrix_rows(const gpu::GroupedGemm& args, gpu::Stream stream) {
+  TAMIS_LAUNCH((matrix_product_kernel<I, rows>), (product_grid<I, rows>(args)),
+               dim3(ProductShape<I, rows>::kThreads), 0, stream, args);
 }
 
 template <class F16, class BF16>
 gpu::Error launch_matrix_product(const gpu::GroupedGemm& args, gpu::Stream stream) {
   if (args.rows == 0 || args.n == 0 || args.w.count == 0) return gpu::kNoError;
+  // 64 rows share what widening a weight takes. On RDNA no estimate says what it would gain.
+  constexpr int kMany = BF16::kLanes == 64 ? kManyProductRows : kProductRows;
   if (args.x.rows.element == Element::kE4M3) {
     launch_matrix_rows<F16, kProductRows>(args, stream);
+  } else if (args.rows > args.experts * kProductRows) {
+    launch_matrix_rows<BF16, kMany>(args, stream);
   } else {
     launch_matrix_rows<BF16, kProductRows>(args, stream);
   }

@@ -11,7 +11,6 @@ namespace tamis::hip {
 using gpu::LatentAttention;
 
 inline constexpr int kTileKeys = 16;
-inline constexpr std::int64_t kManyKeys = 1024;  // entries of a list
 inline constexpr int kLatentBytes = static_cast<int>(kMatrixLatent) * 2;
 inline constexpr int kRopeBytes = static_cast<int>(kMatrixRope) * 2;
 // 16 bytes more than a row has: eight neighbouring rows lie in different banks.

@@ -10,9 +10,7 @@
 // of columns and keys within those products is free: V^T is read from the same rows, 8 or 16 bytes at a time,
 // its halves paired by byte permutations.
 //
-// Scores, softmax and sums are fp32; weights are rounded to bf16 once their sum is taken. Of lists with less
-// than kManyKeys entries they are two bf16 numbers: among few keys the errors of single weights show in
-// outputs near zero.
+// Scores, softmax and sums are fp32; weights are rounded to bf16 once their sum is taken.
 //
 // 2 (2 C + R) FLOP a (head, key). A row of 656 or 1152 bytes is read once per block. Local memory of a tile
 // of 64 heads: 95 KB moved for 2.2 MFLOP, 1088 clocks of gfx942's matrix units, which the 128 bytes a clock
@@ -83,10 +81,9 @@ __device__ __forceinline__ void read_dims(const unsigned char* latent, const uns
 
 // The weights of one head's keys, as the lane's operand of the second product and as factor of what was
 // summed before.
-// With `terms` 2, a weight is two bf16 numbers: the second is what rounding left of it.
-template <class I, int terms>
+template <class I>
 struct KeyWeights {
-  unsigned words[terms][I::kEach / 2];
+  unsigned words[I::kEach / 2];
   float factor;
 };
 
@@ -123,9 +120,9 @@ __device__ __forceinline__ float weight_of(float value, float top) {
 
 // Takes a lane's scores into the state of its head. Weights of NaN scores are rounded to anything: the sum,
 // by which the outputs are divided, is NaN then.
-template <class I, int terms>
-__device__ __forceinline__ KeyWeights<I, terms> weigh(const typename I::Sums& scores, float scale,
-                                                      const LatentRows& tile, numeric::SoftmaxState& state) {
+template <class I>
+__device__ __forceinline__ KeyWeights<I> weigh(const typename I::Sums& scores, float scale,
+                                               const LatentRows& tile, numeric::SoftmaxState& state) {
   const int lane = lane_here<I>();
   float values[I::kSums], top = gpu::kNoScore;
 #pragma unroll
@@ -135,7 +132,7 @@ __device__ __forceinline__ KeyWeights<I, terms> weigh(const typename I::Sums& sc
   }
   top = Larger::combine(head_reduce<I, Larger>(top), state.max);
   const float reference = top == gpu::kNoScore ? 0.0f : top;
-  KeyWeights<I, terms> result;
+  KeyWeights<I> result;
   float sum = 0;
 #pragma unroll
   for (int r = 0; r < I::kSums; ++r) {
@@ -146,18 +143,14 @@ __device__ __forceinline__ KeyWeights<I, terms> weigh(const typename I::Sums& sc
   state.sum = state.sum * result.factor + head_reduce<I, gpu::Sum>(sum);
   state.max = top;
 #pragma unroll
-  for (int term = 0; term < terms; ++term) {
+  for (int i = 0; i < I::kSums; i += 2) {
+    unsigned rounded[2];
 #pragma unroll
-    for (int i = 0; i < I::kSums; i += 2) {
-      unsigned rounded[2];
-#pragma unroll
-      for (int j = 0; j < 2; ++j) {
-        const unsigned bits = numeric::float_bits(values[i + j]);
-        rounded[j] = bits + 0x7fffu + (bits >> 16 & 1u);
-        values[i + j] -= numeric::bits_float(rounded[j] & 0xffff0000u);
-      }
-      deal<I>(high_halves(rounded[0], rounded[1]), i / 2, result.words[term]);
+    for (int j = 0; j < 2; ++j) {
+      const unsigned bits = numeric::float_bits(values[i + j]);
+      rounded[j] = bits + 0x7fffu + (bits >> 16 & 1u);
     }
+    deal<I>(high_halves(rounded[0], rounded[1]), i / 2, result.words);
   }
   return result;
 }
@@ -169,7 +162,7 @@ __device__ __forceinline__ int key_of(int lane, int i) {
 }
 
 // A token's group of heads over the entries [begin, end).
-template <class I, int blocks, int terms, class Keys, Element element>
+template <class I, int blocks, class Keys, Element element>
 struct LatentBlock {
   using S = LatentShape<I, blocks>;
   using Sums = typename I::Sums;
@@ -242,10 +235,10 @@ struct LatentBlock {
     }
   }
 
-  using Weights = KeyWeights<I, terms>;
-  // Where one term of a lane's weights of a block of heads lies.
-  __device__ __forceinline__ unsigned* weights_at(int b, int term, int lane) const {
-    return reinterpret_cast<unsigned*>(local.partial[b][0]) + (term * I::kLanes + lane) * (I::kEach / 2);
+  using Weights = KeyWeights<I>;
+  // Where a lane's weights of a block of heads lie.
+  __device__ __forceinline__ unsigned* weights_at(int b, int lane) const {
+    return reinterpret_cast<unsigned*>(local.partial[b][0]) + lane * (I::kEach / 2);
   }
 
   // The weights of the block's heads: of the one block in `own`, of several in local memory.
@@ -258,7 +251,7 @@ struct LatentBlock {
       Sums total = local.partial[0][0][lane];
 #pragma unroll
       for (int w = 1; w < kLatentWaves; ++w) total += local.partial[0][w][lane];
-      own = weigh<I, terms>(total, args.scale, local.tile, state);
+      own = weigh<I>(total, args.scale, local.tile, state);
     } else {
 #pragma unroll
       for (int b = 0; b < blocks; ++b) settle(sums[b]);
@@ -267,11 +260,8 @@ struct LatentBlock {
       __syncthreads();
 #pragma unroll
       for (int i = 0; i < blocks - 1; ++i) sums[0] += local.partial[wave][i][lane];
-      own = weigh<I, terms>(sums[0], args.scale, local.tile, state);
-#pragma unroll
-      for (int term = 0; term < terms; ++term) {
-        __builtin_memcpy(weights_at(wave, term, lane), own.words[term], sizeof(own.words[term]));
-      }
+      own = weigh<I>(sums[0], args.scale, local.tile, state);
+      __builtin_memcpy(weights_at(wave, lane), own.words, sizeof(own.words));
       if (lane < I::kLines) local.factors[wave][lane] = own.factor;
       __syncthreads();
     }
@@ -296,13 +286,13 @@ struct LatentBlock {
     }
   }
 
-  // The wave's columns of the tile's rows, weighted with one term of the weights.
-  __device__ __forceinline__ void add_values(const Weights& own, int term) {
+  // The wave's columns of the tile's rows, weighted.
+  __device__ __forceinline__ void add_values(const Weights& own) {
     const int lane = lane_here<I>();
     unsigned weights[blocks][I::kEach / 2];
 #pragma unroll
     for (int b = 0; b < blocks; ++b) {
-      const unsigned* from = blocks == 1 ? own.words[term] : weights_at(block_of(b), term, lane);
+      const unsigned* from = blocks == 1 ? own.words : weights_at(block_of(b), lane);
       __builtin_memcpy(weights[b], from, sizeof(weights[b]));
     }
 #pragma unroll
@@ -352,8 +342,7 @@ struct LatentBlock {
       rescale(own);
       schedule_barrier();               // the next rows take the registers that scores and softmax had
       gather.fetch(first + kTileKeys);  // behind the last: nothing, as holes; a branch would cost registers
-#pragma unroll
-      for (int term = 0; term < terms; ++term) add_values(own, term);
+      add_values(own);
       __syncthreads();
       gather.put(local.tile);
     }
@@ -422,7 +411,7 @@ struct LatentBlock {
 };
 
 // Grid: (token, group of heads) along x, parts along y.
-template <class I, int blocks, int terms, class Keys, Element element>
+template <class I, int blocks, class Keys, Element element>
 __global__ void __launch_bounds__(kLatentWaves* I::kLanes, 2) matrix_latent_kernel(LatentAttention args) {
   if constexpr (I::kHere) {
     __shared__ LatentLocal<I, blocks> local;
@@ -434,7 +423,7 @@ __global__ void __launch_bounds__(kLatentWaves* I::kLanes, 2) matrix_latent_kern
       const std::int64_t tiles = (static_cast<std::int64_t>(count) + kTileKeys - 1) / kTileKeys;
       const auto begin = static_cast<int>(tiles * part / args.parts * kTileKeys),
                  end = static_cast<int>(tiles * (part + 1) / args.parts * kTileKeys);
-      LatentBlock<I, blocks, terms, Keys, element> block(args, local, token, item % groups * kHeads);
+      LatentBlock<I, blocks, Keys, element> block(args, local, token, item % groups * kHeads);
       block.run(begin, end < count ? end : count);
       block.store(part);
       __syncthreads();  // before local memory is written again
@@ -442,21 +431,20 @@ __global__ void __launch_bounds__(kLatentWaves* I::kLanes, 2) matrix_latent_kern
   }
 }
 
-template <class I, int blocks, int terms, class Keys, Element element>
+template <class I, int blocks, class Keys, Element element>
 void launch_latent_groups(const LatentAttention& args, gpu::Stream stream) {
   using S = LatentShape<I, blocks>;
   const dim3 grid(gpu::grid_of(args.tokens * ((args.heads + S::kHeads - 1) / S::kHeads)),
                   static_cast<unsigned>(args.parts));
-  TAMIS_LAUNCH((matrix_latent_kernel<I, blocks, terms, Keys, element>), grid, dim3(S::kThreads), 0, stream,
-               args);
+  TAMIS_LAUNCH((matrix_latent_kernel<I, blocks, Keys, element>), grid, dim3(S::kThreads), 0, stream, args);
 }
 
-template <class I, int blocks, int terms, class Keys>
+template <class I, int blocks, class Keys>
 void launch_latent_cache(const LatentAttention& args, gpu::Stream stream) {
   if (args.cache.element == Element::kE4M3) {
-    launch_latent_groups<I, blocks, terms, Keys, Element::kE4M3>(args, stream);
+    launch_latent_groups<I, blocks, Keys, Element::kE4M3>(args, stream);
   } else {
-    launch_latent_groups<I, blocks, terms, Keys, Element::kBF16>(args, stream);
+    launch_latent_groups<I, blocks, Keys, Element::kBF16>(args, stream);
   }
 }
 
@@ -464,11 +452,9 @@ template <class I, int blocks>
 gpu::Error launch_matrix_latent(const LatentAttention& args, gpu::Stream stream) {
   if (args.tokens == 0 || args.heads == 0) return gpu::kNoError;
   if (args.table.pages != nullptr) {
-    launch_latent_cache<I, blocks, 1, gpu::PagedKeys>(args, stream);
-  } else if (args.k < kManyKeys) {
-    launch_latent_cache<I, blocks, 2, gpu::ListedKeys>(args, stream);
+    launch_latent_cache<I, blocks, gpu::PagedKeys>(args, stream);
   } else {
-    launch_latent_cache<I, blocks, 1, gpu::ListedKeys>(args, stream);
+    launch_latent_cache<I, blocks, gpu::ListedKeys>(args, stream);
   }
   if (const gpu::Error error = gpu::launch_error(); error != gpu::kNoError || args.parts == 1) return error;
   const dim3 grid(gpu::grid_of(args.tokens * args.heads));

@@ -99,7 +99,8 @@ void add_cut_pieces(CaseList& list) {
   }
 }
 
-// Every finite e4m3 code as a weight, through rows for few, for many and for hundreds of tokens.
+// Every finite e4m3 code as a weight, through rows for few, for many and for hundreds of tokens; and x that
+// rounds to -0.
 void add_codes(CaseList& list) {
   for (std::int64_t tokens : {3, 20, 260}) {
     for (ActQuant quant : {ActQuant::kNone, ActQuant::kE4M3Group128Pow2}) {
@@ -108,6 +109,12 @@ void add_codes(CaseList& list) {
       c.operands[1].fill = fill_e4m3_codes();
       list.push_back(std::move(c));
     }
+  }
+  for (ActQuant quant : {ActQuant::kE4M3Group128F32, ActQuant::kE4M3Group128Pow2}) {
+    Case c = simple({20, 64, 256}, DType::kBF16, DType::kE4M3, {quant, DType::kF32});
+    c.name = fmt::format("negative_zeros_of_x_q{}", static_cast<int>(quant));
+    c.operands[0].fill = plant(fill_normal(), {{0, -0.0}, {255, -1e-7}, {256, -1e-30}, {4990, -0.0}});
+    list.push_back(std::move(c));
   }
 }
 

@@ -1,4 +1,5 @@
-// e4m3fnuz: all 256 codes, all halfway cases, and weights re-encoded to it in the layout row_scales_fnuz.
+// e4m3fnuz: all 256 codes, all halfway cases, and weights in the layout row_scales_fnuz, read in both
+// dialects.
 #include "core/numeric/fp8_fnuz.h"
 
 #include <array>
@@ -104,8 +105,9 @@ struct SampleWeight {
   }
 };
 
-TEST(Fp8Fnuz, LayoutHoldsTheSameValues) {
-  const std::array<float, 2> scale = {0.75f, 1e-40f};  // doubled exactly, though subnormal
+// As e4m3, and as e4m3fnuz with twice the scale; NaN, which checkpoints have not, is 480 in the latter.
+TEST(Fp8Fnuz, LayoutHoldsTheSameValuesInBothDialects) {
+  const std::array<float, 2> scale = {0.75f, 2e38f};  // the latter cannot be doubled
   SampleWeight sample(scale);
   const RowScalesShape shape = row_scales_shape(sample.weight.desc);
   std::vector<std::byte> packed(static_cast<std::size_t>(shape.bytes()));
@@ -113,32 +115,46 @@ TEST(Fp8Fnuz, LayoutHoldsTheSameValues) {
   ASSERT_TRUE(status.ok()) << status.message();
   for (std::int64_t row = 0; row < SampleWeight::kRows; ++row) {
     for (std::int64_t col = 0; col < SampleWeight::kCols; ++col) {
-      const std::int64_t group = row * shape.groups + col / 128;
-      float doubled;
-      std::memcpy(&doubled, packed.data() + shape.scales_offset() + group * 4, 4);
+      const auto group = static_cast<std::size_t>(col / 128);
+      float found_scale;
+      std::memcpy(&found_scale, packed.data() + shape.scales_offset() + (row * shape.groups + col / 128) * 4,
+                  4);
+      EXPECT_EQ(found_scale, scale[group]) << row << ", " << col;
       const auto stored = static_cast<std::uint8_t>(sample.codes.host()[row * SampleWeight::kCols + col]);
       const auto code =
           static_cast<std::uint8_t>(packed[static_cast<std::size_t>(row * shape.row_bytes + col)]);
-      const double expected = static_cast<double>(e4m3_to_float(stored)) *
-                              static_cast<double>(scale[static_cast<std::size_t>(col / 128)]);
-      const double found = static_cast<double>(e4m3fnuz_to_float(code)) * static_cast<double>(doubled);
+      const float expected = e4m3_to_float(stored);
       if (std::isnan(expected)) {
-        EXPECT_TRUE(std::isnan(found)) << row << ", " << col;
+        EXPECT_TRUE(std::isnan(e4m3_to_float(code))) << row << ", " << col;
+        EXPECT_EQ(std::fabs(e4m3fnuz_to_float(code)) * 2.0f, 480.0f) << row << ", " << col;
       } else {
-        EXPECT_EQ(found, expected) << row << ", " << col;
+        EXPECT_EQ(e4m3_to_float(code), expected) << row << ", " << col;
+        EXPECT_EQ(e4m3fnuz_to_float(code) * 2.0f, expected) << row << ", " << col;
       }
     }
   }
 }
 
-TEST(Fp8Fnuz, LayoutRefusesAScaleThatCannotBeDoubled) {
-  SampleWeight sample({1.0f, 2e38f});
-  const RowScalesShape shape = row_scales_shape(sample.weight.desc);
-  std::vector<std::byte> packed(static_cast<std::size_t>(shape.bytes()));
-  const Status status = pack_row_scales(sample.weight, {kRowScalesFnuzLayout, shape.bytes()}, packed);
-  EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-  EXPECT_NE(status.message().find("row 0, columns from 128: scale 2e+38"), std::string::npos)
-      << status.message();
+// Rows that read packed weights read both, and ask for one and the same on a device.
+TEST(Fp8Fnuz, LayoutIsAskedForWhereItIsMultiplied) {
+  SampleWeight sample({1.0f, 1.0f});
+  sample.weight.packed = &sample.codes;  // none of its bytes is read
+  Tensor tensor;
+  tensor.desc = sample.weight.desc;
+  const OpCall call{.operands = std::span(&tensor, 1)};
+  DeviceInfo device;
+  device.features = kMfmaBf16;
+  for (const auto& [arch, layout] :
+       {std::pair(0x90a, kRowScalesLayout), std::pair(0x942, kRowScalesFnuzLayout),
+        std::pair(0x950, kRowScalesLayout)}) {
+    device.arch = arch;
+    EXPECT_STREQ(row_scales_layout(device, call, 0).name, layout);
+    sample.weight.layout = layout;
+    tensor.weight = &sample.weight;
+    EXPECT_TRUE(accept_row_scales(tensor).accepted());
+  }
+  sample.weight.layout = "tiles";
+  EXPECT_FALSE(accept_row_scales(tensor).accepted());
 }
 
 }  // namespace

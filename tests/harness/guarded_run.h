@@ -24,8 +24,7 @@ struct GuardOptions {
 class GuardedRun {
  public:
   GuardedRun(Device& device, const OpDef& op, const cases::Case& test_case, const HostInstance& host,
-             bool poison = true)
-      : device_(device), op_(op), case_(test_case), host_(host), poison_(poison) {}
+             bool poison = true);
 
   // Uploads the operands, weights in the layout that the row asks for, and makes the workspace.
   Status prepare(const KernelRow& row);
@@ -64,6 +63,7 @@ class GuardedRun {
   const cases::Case& case_;
   const HostInstance& host_;
   bool poison_;
+  std::int64_t guard_;  // sentinel bytes on either side of a buffer
   std::unique_ptr<Queue> queue_;
   std::vector<Tensor> operands_;
   OpCall call_;  // at one address: a capture may hold it

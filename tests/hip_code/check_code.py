@@ -11,6 +11,7 @@ A kernel may also declare what its code must have:
   "wide_loads": {"gfx9": 4}                 loads of 16 bytes a lane that are on their way at a time, at least
   "matrix_share": {"gfx942": 0.6}           issue_estimate.py's share of the matrix peak of its hottest loop, at least
   "instances": "true>"                      pattern of the instances that wide_loads and matrix_share hold; else all
+  "only": ["gfx942", "gfx12"]               the targets, by prefix, that have a full instance; on others all are empty
   "gfx942": {...}                           another budget on this target
 A kernel with mfma (or wmma) in its name declares v_mfma on CDNA (v_wmma on RDNA) by that, and one whose name begins with
 matrix_ both; instances that are empty on a target are passed over, if another instance is not. A budget of a kernel that
@@ -26,7 +27,7 @@ from issue_estimate import matrix_share
 
 COUNTED = {"vgprs": "vgpr_count", "agprs": "agpr_count", "lds_bytes": "group_segment_fixed_size",
            "lane_spills": "sgpr_spill_count"}
-DECLARED = ("matrix", "wide_loads", "matrix_share", "instances")
+DECLARED = ("matrix", "wide_loads", "matrix_share", "instances", "only")
 STUB = 4  # most instructions of a kernel that is not for this target, s_endpgm included
 
 
@@ -70,11 +71,17 @@ def is_stub(lines):
     return "s_endpgm" in lines[:STUB]
 
 
-def empty_everywhere(code):
-    """Messages of kernels that declare matrix instructions by their name and have none in any instance of a target."""
+def is_for(kernel, budget):
+    """Whether the kernel has code on its target, as far as the budget says."""
+    return any(kernel.target.startswith(prefix) for prefix in budget.get("only", [""]))
+
+
+def empty_everywhere(code, entries):
+    """Messages of kernels that declare matrix instructions by their name, or targets, and are empty in all instances."""
     full = {}
     for kernel in code.kernels:
-        if declared_instructions(kernel, {})[0]:
+        entry = entries.get(kernel.name, {})
+        if is_for(kernel, entry) if "only" in entry else declared_instructions(kernel, {})[0]:
             key = (kernel.target, kernel.name)
             full[key] = full.get(key, False) or not is_stub(code.instructions(kernel))
     return [f"{target} {name}: every instance is empty" for (target, name), some in full.items() if not some]
@@ -88,8 +95,10 @@ def check_kernel(code, kernel, budget):
         if kernel.facts[fact] > 0:
             wrong.append(f"{kernel.facts[fact]} {what}: expected none")
     matrix, wide, share = declared_instructions(kernel, budget)
-    lines = code.instructions(kernel) if matrix or wide or share else []
-    if matrix and is_stub(lines) and "matrix" not in budget:
+    lines = code.instructions(kernel) if matrix or wide or share or "only" in budget else []
+    if not is_for(kernel, budget):
+        return wrong if is_stub(lines) else wrong + ["expected no code on this target"]
+    if matrix and is_stub(lines) and ("matrix" not in budget or "only" in budget):
         return wrong
     for name, fact in COUNTED.items():
         # Accumulation registers are where matrix instructions add up; without them they are spilled vector registers.
@@ -129,7 +138,7 @@ def check(code, budgets):
         wrong = check_kernel(code, kernel, budget)
         passed += not wrong
         messages += [f"{kernel.target} {kernel.plain}: {text}" for text in wrong]
-    return passed, messages + empty_everywhere(code)
+    return passed, messages + empty_everywhere(code, budgets["kernels"])
 
 
 def table(kernels):

@@ -24,6 +24,8 @@ BUDGETS = {
         "starved_mfma_kernel": {"matrix_share": {"gfx9": 0.6}, "why": "planted"},
         "good_mfma_kernel": {"matrix_share": {"gfx9": 0.6}, "gfx90a": {"matrix": {"gfx90a": "v_mfma_f32_32x32x8bf16_1k"}}, "why": "one spelled out"},
         "scratch_kernel": {"wide_loads": {"gfx": 4}, "instances": "<1>", "why": "planted: no instance is called so"},
+        "elsewhere_kernel": {"only": ["gfx942", "gfx11"], "matrix": {"gfx": "v_s?mfma"}, "why": "planted: empty on gfx1100"},
+        "everywhere_kernel": {"only": ["gfx942"], "why": "planted"},
         "gone_kernel": {"vgprs": 100, "why": "planted: there is no such kernel"},
     },
 }
@@ -32,6 +34,8 @@ EXPECTED = [
     (("gfx90a", "gfx942"), "lost_mfma_kernel", "expected v_s?mfma…, found no such instruction"),
     (("gfx1100",), "lost_wmma_kernel", "expected v_s?wmma…, found no such instruction"),
     (TARGETS, "matrix_empty_kernel", "every instance is empty"),
+    (("gfx1100",), "elsewhere_kernel", "every instance is empty"),
+    (("gfx90a", "gfx1100"), "everywhere_kernel", "expected no code on this target"),
     (TARGETS, "spilling_kernel", "spilled vector registers: expected none"),
     (TARGETS, "spilling_kernel", "bytes of scratch memory: expected none"),
     (TARGETS, "scratch_kernel", "bytes of scratch memory: expected none"),

@@ -98,6 +98,25 @@ __global__ void __launch_bounds__(256) matrix_some_kernel(const Bits4* a, const 
 template __global__ void matrix_some_kernel<false>(const Bits4*, const Bits16*, float*);
 template __global__ void matrix_some_kernel<true>(const Bits4*, const Bits16*, float*);
 
+// For one CDNA target only; the budget says for gfx942 and gfx1100.
+template <bool here>
+__global__ void __launch_bounds__(256) elsewhere_kernel(const Bits4* a, float* c) {
+#if defined(__gfx942__)
+  if constexpr (here) {
+    const Sums16 sums =
+        __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(a[threadIdx.x], a[threadIdx.x + 256], Sums16{}, 0, 0, 0);
+    c[threadIdx.x] = sums[0] + sums[7];
+  }
+#endif
+}
+template __global__ void elsewhere_kernel<false>(const Bits4*, float*);
+template __global__ void elsewhere_kernel<true>(const Bits4*, float*);
+
+// Has code on all targets, which the budget wants on one.
+extern "C" __global__ void __launch_bounds__(64) everywhere_kernel(const float* x, float* y) {
+  y[threadIdx.x] = x[threadIdx.x] + x[threadIdx.x + 64] * x[threadIdx.x + 128];
+}
+
 // 200 sums in a block of 1024 threads: more than a thread has registers for.
 extern "C" __global__ void __launch_bounds__(1024) spilling_kernel(const float* x, float* y, int turns) {
   float sums[200];

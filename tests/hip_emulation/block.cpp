@@ -11,11 +11,9 @@
 #include <fmt/format.h>
 #include <boost/context/detail/fcontext.hpp>
 
-// Static local memory: the kernels' __shared__ variables are collected in this section by the linker.
-extern "C" {
-__attribute__((weak, visibility("hidden"))) extern unsigned char __start_gpu_local_memory[];
-__attribute__((weak, visibility("hidden"))) extern unsigned char __stop_gpu_local_memory[];
-}
+#include "tests/hip_emulation/faults.h"
+#include "tests/hip_emulation/local_memory.h"
+#include "tests/hip_emulation/memory.h"
 
 namespace hip_emulation {
 
@@ -29,8 +27,6 @@ using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
 constexpr std::size_t kStackBytes = 128 * 1024, kPage = 4096;
-constexpr std::size_t kLocalGuard = 256;  // bytes behind the dynamic local memory
-constexpr unsigned char kLocalGuardByte = 0xa5;
 constexpr unsigned char kPoison = 0xff;  // NaN, -1
 
 enum class State { kReady, kAtBarrier, kAtExchange, kDone };
@@ -44,7 +40,9 @@ struct Fiber {
   unsigned char value[kMaxExchangeBytes];
 };
 
-bool same_site(const Site& a, const Site& b) { return a.line == b.line && std::strcmp(a.file, b.file) == 0; }
+bool same_site(const Site& a, const Site& b) {
+  return a.line == b.line && (a.file == b.file || std::strcmp(a.file, b.file) == 0);
+}
 
 std::string describe(const Site& site) {
   const char* name = std::strrchr(site.file, '/');
@@ -60,16 +58,17 @@ class BlockRunner {
     stacks_ = static_cast<unsigned char*>(
         mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     for (unsigned i = 0; i < kMaxBlockThreads; ++i) mprotect(stacks_ + i * kStackBytes, kPage, PROT_NONE);
-    dynamic_.resize(kLocalMemoryBytes + kLocalGuard);
   }
 
   std::string run(const Grid& grid, const std::function<void()>& body, int wave);
   void wait(State state, Site site);
   const Lanes& exchange(const void* value, std::size_t bytes, Site site);
-  void* dynamic() { return dynamic_.data(); }
+  void* dynamic() { return local_.dynamic(); }
   void report(std::string why) {
     if (report_.empty()) report_ = std::move(why);
   }
+  bool fault(const void* address, Access access);
+  void check(const void* address, std::size_t bytes, Use use);
 
  private:
   static void fiber_main(transfer_t from);
@@ -79,16 +78,17 @@ class BlockRunner {
   bool release_exchange(unsigned first, unsigned end);
   std::string release_barrier();
   void resume(Fiber& fiber);
-  std::string check_local_memory(const Grid& grid) const;
+  void give_up(Access access, const std::string& where);
 
   std::vector<Fiber> fibers_;
   std::vector<Lanes> lanes_;  // per wave, of its last exchange
-  std::vector<unsigned char> dynamic_;
+  LocalMemory local_;
   unsigned char* stacks_ = nullptr;
   const std::function<void()>* body_ = nullptr;
   std::string report_;
   std::uint64_t exchanges_ = 0;
-  Fiber* running_ = nullptr;
+  Fiber* running_ = nullptr;  // null: the scheduler is
+  bool faulted_ = false;
   fcontext_t scheduler_ = nullptr;
   unsigned threads_ = 0;
   unsigned wave_ = 64;
@@ -128,6 +128,32 @@ void BlockRunner::resume(Fiber& fiber) {
   running_ = &fiber;
   place = fiber.place;
   fiber.context = jump_fcontext(fiber.context, nullptr).fctx;
+  running_ = nullptr;
+}
+
+// Gives the running thread up where it stands, and with it the block.
+void BlockRunner::give_up(Access access, const std::string& where) {
+  const char* verb = access == Access::kRead ? "reads" : access == Access::kWrite ? "writes" : "accesses";
+  report(fmt::format("thread {} {} {}", running_ - fibers_.data(), verb, where));
+  faulted_ = true;
+  wait(State::kDone, {});
+}
+
+// In the signal handler, on the thread's stack.
+bool BlockRunner::fault(const void* address, Access access) {
+  if (running_ == nullptr) return false;
+  if (local_.admit(address, access)) return true;
+  std::string where = local_.describe(address);
+  give_up(access, where.empty() ? describe_address(address) : where);
+  return false;
+}
+
+void BlockRunner::check(const void* address, std::size_t bytes, Use use) {
+  if (running_ == nullptr) return;
+  const auto thread = static_cast<unsigned>(running_ - fibers_.data());
+  std::string why = local_.check_access(address, bytes, use, {thread, thread / wave_});
+  if (why.empty()) why = check_address(address, bytes);
+  if (!why.empty()) give_up(use == Use::kRead ? Access::kRead : Access::kWrite, why);
 }
 
 const Lanes& BlockRunner::exchange(const void* value, std::size_t bytes, Site site) {
@@ -174,6 +200,7 @@ void BlockRunner::run_wave(unsigned first) {
     for (unsigned n = 0; n < end - first; ++n) {
       Fiber& fiber = fibers_[downwards_ ? end - 1 - n : first + n];
       if (fiber.state == State::kReady) resume(fiber);
+      if (faulted_) return;
     }
   } while (release_exchange(first, end));
 }
@@ -200,6 +227,7 @@ std::string BlockRunner::release_barrier() {
     return fmt::format("divergent barrier: {} threads wait at {}, {} have ended", waits,
                        describe(waiting->site), ended);
   }
+  local_.pass_barrier();
   for (unsigned i = 0; i < threads_; ++i) {
     if (fibers_[i].state == State::kAtBarrier) fibers_[i].state = State::kReady;
   }
@@ -210,7 +238,10 @@ std::string BlockRunner::run_block() {
   const auto runs = [](const Fiber& fiber) { return fiber.state != State::kDone; };
   while (std::any_of(fibers_.begin(), fibers_.begin() + threads_, runs)) {
     const unsigned waves = (threads_ + wave_ - 1) / wave_;
-    for (unsigned n = 0; n < waves; ++n) run_wave((downwards_ ? waves - 1 - n : n) * wave_);
+    for (unsigned n = 0; n < waves; ++n) {
+      run_wave((downwards_ ? waves - 1 - n : n) * wave_);
+      if (faulted_) return std::exchange(report_, {});
+    }
     downwards_ = !downwards_;
     if (std::string why = release_barrier(); !why.empty()) return why;
   }
@@ -234,24 +265,15 @@ void BlockRunner::start_block(const Grid& grid, Index block) {
     fiber.context =
         make_fcontext(stacks_ + (i + 1) * kStackBytes - shift, kStackBytes - kPage - shift, fiber_main);
   }
-  if (__start_gpu_local_memory != nullptr) {
-    std::fill(__start_gpu_local_memory, __stop_gpu_local_memory, kPoison);
-  }
-  std::fill_n(dynamic_.data(), grid.local_bytes, kPoison);
-  std::fill_n(dynamic_.data() + grid.local_bytes, kLocalGuard, kLocalGuardByte);
-}
-
-std::string BlockRunner::check_local_memory(const Grid& grid) const {
-  const unsigned char* guard = dynamic_.data() + grid.local_bytes;
-  const unsigned char* written =
-      std::find_if(guard, guard + kLocalGuard, [](unsigned char byte) { return byte != kLocalGuardByte; });
-  if (written == guard + kLocalGuard) return {};
-  return fmt::format("write {} bytes behind the dynamic local memory", written - guard);
+  local_.start_block();
 }
 
 std::string BlockRunner::run(const Grid& grid, const std::function<void()>& body, int wave) {
   body_ = &body;
   report_.clear();
+  faulted_ = false;
+  local_.start_grid(grid.local_bytes);
+  const FaultWatch watch([](const void* address, Access access) { return runner().fault(address, access); });
   downwards_ = false;
   wave_ = static_cast<unsigned>(wave);
   threads_ = grid.block_dim.x * grid.block_dim.y * grid.block_dim.z;
@@ -262,7 +284,7 @@ std::string BlockRunner::run(const Grid& grid, const std::function<void()>& body
         start_block(grid, block);
         std::string why = run_block();
         if (why.empty()) why = std::exchange(report_, {});
-        if (why.empty()) why = check_local_memory(grid);
+        if (why.empty()) why = local_.check();
         if (why.empty()) continue;
         for (Fiber& fiber : fibers_) fiber.context = nullptr;  // abandoned where they wait
         return fmt::format("kernel {}, block ({}, {}, {}): {}", grid.kernel, block.x, block.y, block.z, why);
@@ -281,6 +303,8 @@ const Lanes& exchange(const void* value, std::size_t bytes, Site site) {
 }
 
 void* dynamic_local_memory() { return runner().dynamic(); }
+
+void check_access(const void* address, std::size_t bytes, Use use) { runner().check(address, bytes, use); }
 
 void report(std::string why) { runner().report(std::move(why)); }
 

@@ -47,6 +47,10 @@ const Lanes& exchange(const void* value, std::size_t bytes, Site site);
 // Dynamic local memory of the running block.
 void* dynamic_local_memory();
 
+// In kernels that are compiled with checks (access_check.cpp): before each access of the running thread.
+enum class Use { kRead, kWrite, kAtomic };
+void check_access(const void* address, std::size_t bytes, Use use);
+
 // What the running kernel does wrong, said by the code that it calls; the first report of a block counts.
 void report(std::string why);
 

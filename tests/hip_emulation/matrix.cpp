@@ -72,6 +72,19 @@ void check_copies(const MatrixInstruction& instruction, const Lanes& lanes) {
   }
 }
 
+// Each sum in the order of k. Of a fixed number of lines: the CPU's vectors take a row of them.
+template <int lines>
+void multiply_operands(const float (*a)[kMaxLines], const float (*b)[kMaxLines], int depth) {
+  for (int row = 0; row < lines; ++row) {
+    float sums[lines] = {};
+    for (int k = 0; k < depth; ++k) {
+      const float value = a[k][row];
+      for (int column = 0; column < lines; ++column) sums[column] += value * b[k][column];
+    }
+    std::memcpy(product.values[row], sums, sizeof(sums));
+  }
+}
+
 void compute(const MatrixInstruction& instruction, const Lanes& lanes) {
   static float a[kMaxDepth][kMaxLines], b[kMaxDepth][kMaxLines];
   for (int lane = 0; lane < instruction.lanes(); ++lane) {
@@ -81,13 +94,10 @@ void compute(const MatrixInstruction& instruction, const Lanes& lanes) {
       b[k][line] = decode(instruction, lanes.values[lane] + instruction.bytes(), i);
     }
   }
-  for (int row = 0; row < instruction.lines; ++row) {
-    float* sums = product.values[row];
-    std::memset(sums, 0, sizeof(product.values[row]));
-    for (int k = 0; k < instruction.depth; ++k) {
-      const float value = a[k][row];
-      for (int column = 0; column < instruction.lines; ++column) sums[column] += value * b[k][column];
-    }
+  if (instruction.lines == 32) {
+    multiply_operands<32>(a, b, instruction.depth);
+  } else {
+    multiply_operands<16>(a, b, instruction.depth);
   }
   check_copies(instruction, lanes);
 }

@@ -240,30 +240,40 @@ TEST_F(MatrixCore, WhatADeviceDoesNotHaveIsReported) {
             kernel + "v_mfma_f32_32x32x8_bf16: called by lanes 0x7fffffffffffffff of 64");
 }
 
-// All codes of the FP8 that gfx942 multiplies and of that of gfx950, by a product with ones.
-TEST_F(MatrixCore, Fp8Dialects) {
-  using I = Mfma16x16x32Fp8;
-  for (bool fnuz : {false, true}) {
-    set_arch(fnuz ? 0x942 : 0x950);
-    const unsigned char one = fnuz ? 0x40 : 0x38;
-    for (int code = 0; code < 256; ++code) {
-      DeviceArray<unsigned> a(64 * kWords<I>), b(64 * kWords<I>);
-      DeviceArray<float> sums(64 * I::kSums);
-      std::memset(a.get(), 0, 64 * 8);
-      std::memset(b.get(), one, 64 * 8);
-      reinterpret_cast<unsigned char*>(a.get())[0] = static_cast<unsigned char>(code);  // A[0][0]
-      for (int i = 0; i < 64 * I::kSums; ++i) sums[i] = 0;
-      hipLaunchKernelGGL((one_instruction<I>), dim3(1), dim3(64), 0, stream_, a.get(), b.get(), sums.get());
-      ASSERT_EQ(hipStreamSynchronize(stream_), hipSuccess);
-      const float ocp = tamis::numeric::e4m3_to_float(static_cast<std::uint8_t>(code));
-      if (fnuz ? code == 0x80 : std::isnan(ocp)) {
-        EXPECT_TRUE(std::isnan(sums[0])) << code;
-      } else if (fnuz && (code & 0x7f) == 0x7f) {
-        EXPECT_EQ(std::fabs(sums[0]), 240.0f) << code;
-      } else {
-        EXPECT_EQ(sums[0], fnuz ? ocp / 2 : ocp) << code;
-      }
+// All codes of one dialect in A, or in B, at the first row and column, times ones.
+template <class I>
+void expect_codes(hipStream_t stream, int arch, bool in_a) {
+  set_arch(arch);
+  const bool fnuz = arch == 0x942;
+  constexpr int kBytes = I::kLanes * I::kEach;
+  for (int code = 0; code < 256; ++code) {
+    DeviceArray<unsigned> a(kBytes / 4), b(kBytes / 4);
+    DeviceArray<float> sums(I::kLanes * I::kSums);
+    std::memset((in_a ? a : b).get(), 0, kBytes);
+    std::memset((in_a ? b : a).get(), fnuz ? 0x40 : 0x38, kBytes);
+    reinterpret_cast<unsigned char*>((in_a ? a : b).get())[0] = static_cast<unsigned char>(code);
+    for (int i = 0; i < I::kLanes * I::kSums; ++i) sums[i] = 0;
+    hipLaunchKernelGGL((one_instruction<I>), dim3(1), dim3(I::kLanes), 0, stream, a.get(), b.get(),
+                       sums.get());
+    ASSERT_EQ(hipStreamSynchronize(stream), hipSuccess);
+    const float ocp = tamis::numeric::e4m3_to_float(static_cast<std::uint8_t>(code));
+    if (fnuz ? code == 0x80 : std::isnan(ocp)) {
+      EXPECT_TRUE(std::isnan(sums[0])) << code;
+    } else if (fnuz && (code & 0x7f) == 0x7f) {
+      EXPECT_EQ(std::fabs(sums[0]), 240.0f) << code;
+    } else {
+      EXPECT_EQ(sums[0], fnuz ? ocp / 2 : ocp) << code;
     }
+  }
+}
+
+TEST_F(MatrixCore, Fp8Dialects) {
+  for (bool in_a : {false, true}) {
+    for (int arch : {0x942, 0x950}) {
+      expect_codes<Mfma16x16x32Fp8>(stream_, arch, in_a);
+      expect_codes<Mfma32x32x16Fp8>(stream_, arch, in_a);
+    }
+    expect_codes<WmmaGfx12Fp8>(stream_, 0x1201, in_a);
   }
 }
 

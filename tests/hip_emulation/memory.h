@@ -1,5 +1,6 @@
-// Memory of the emulated device: every allocation lies between guards that are compared after each launch,
-// and copies are held to the bounds of the allocation they point into.
+// Memory of the emulated device: every allocation lies between pages that fault, at either end of the room
+// between them; what is left of the room is compared after each launch. Copies are held to the bounds of the
+// allocation they point into.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +16,15 @@ void* allocate(std::size_t bytes);
 bool release(void* memory);
 std::size_t free_bytes();
 
-// False if [memory, memory + bytes) begins in an allocation or its guards and is not inside of it, or where
+// False if [memory, memory + bytes) touches an allocation or what guards it and is not inside of it, or where
 // `device` says that it must lie in one.
 bool in_bounds(const void* memory, std::size_t bytes, bool device);
+
+// Where an address lies that cannot be accessed.
+std::string describe_address(const void* memory);
+
+// Empty, or what of [memory, memory + bytes) is outside of an allocation that it touches the room of.
+std::string check_address(const void* memory, std::size_t bytes);
 
 // Empty, or which allocation was written past. Its guards are repaired, so that the next launch is judged
 // alone.

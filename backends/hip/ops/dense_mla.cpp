@@ -1,5 +1,4 @@
-// HIP rows of dense_mla on matrix instructions. The split rows deal the keys of a token to several blocks;
-// how many depends on the number of tokens, so their sums do, too.
+// HIP rows of dense_mla on matrix instructions.
 #include "backends/gpu/dense_mla.h"
 
 #include "backends/hip/matrix_attention.h"
@@ -15,19 +14,10 @@ struct Op : gpu::DenseMlaCall {
   }
 };
 
-constexpr KernelRow kRows[] = {
-    matrix_split_row<Op, &launch_latent_mfma_gfx9, &heads_of_mfma_block>(
-        {"hip.dense_mla.split_mfma_gfx9_bf16", "aiter mfma", kMfmaGfx9}),
-    matrix_whole_row<Op, &launch_latent_mfma_gfx9>({"hip.dense_mla.mfma_gfx9_bf16", "aiter mfma", kMfmaGfx9}),
-    matrix_split_row<Op, &launch_latent_wmma_gfx11, &heads_of_wmma_block>(
-        {"hip.dense_mla.split_wmma_gfx11_bf16", "triton wmma", kWmmaGfx11}),
-    matrix_whole_row<Op, &launch_latent_wmma_gfx11>(
-        {"hip.dense_mla.wmma_gfx11_bf16", "triton wmma", kWmmaGfx11}),
-    matrix_split_row<Op, &launch_latent_wmma_gfx12, &heads_of_wmma_block>(
-        {"hip.dense_mla.split_wmma_gfx12_bf16", "triton wmma", kWmmaGfx12}),
-    matrix_whole_row<Op, &launch_latent_wmma_gfx12>(
-        {"hip.dense_mla.wmma_gfx12_bf16", "triton wmma", kWmmaGfx12}),
-};
+constexpr auto kRows = matrix_latent_rows<Op>(
+    {"hip.dense_mla.split_mfma_gfx9_bf16", "hip.dense_mla.mfma_gfx9_bf16", "aiter mfma"},
+    {"hip.dense_mla.split_wmma_gfx11_bf16", "hip.dense_mla.wmma_gfx11_bf16", "triton wmma"},
+    {"hip.dense_mla.split_wmma_gfx12_bf16", "hip.dense_mla.wmma_gfx12_bf16", "triton wmma"});
 
 }  // namespace
 

@@ -3,6 +3,8 @@
 
 #include "backends/hip/matrix_scores.h"
 #include "backends/hip/queue.h"
+#include "kernels_hip/common/select_limits.h"
+#include "kernels_hip/indexer_topk/launch.h"
 
 namespace tamis::hip {
 namespace {
@@ -20,6 +22,13 @@ Status score(gpu::GpuQueue& queue, const gpu::IndexerScores& args) {
   return queue.submit("indexer_topk", kernel, matrix);
 }
 
+template <auto kernel>
+Status launch(Queue& queue, const OpCall& call, const Scratch& scratch) {
+  return call.as<IndexerTopkParams>().k <= kMaxSampledK
+             ? gpu::launch_chunks<&score<kernel>, &launch_keep_best_sampled>(queue, call, scratch)
+             : gpu::launch_chunks<&score<kernel>>(queue, call, scratch);
+}
+
 constexpr KernelRow row(const char* name, const char* families, Features needs,
                         decltype(KernelRow::launch) run) {
   return {.name = name,
@@ -33,12 +42,9 @@ constexpr KernelRow row(const char* name, const char* families, Features needs,
 }
 
 constexpr KernelRow kRows[] = {
-    row("hip.indexer_topk.mfma_gfx9_bf16", "mfma", kMfmaGfx9,
-        gpu::launch_chunks<&score<&launch_indexer_scores_mfma_gfx9>>),
-    row("hip.indexer_topk.wmma_gfx11_bf16", "wmma", kWmmaGfx11,
-        gpu::launch_chunks<&score<&launch_indexer_scores_wmma_gfx11>>),
-    row("hip.indexer_topk.wmma_gfx12_bf16", "wmma", kWmmaGfx12,
-        gpu::launch_chunks<&score<&launch_indexer_scores_wmma_gfx12>>),
+    row("hip.indexer_topk.mfma_gfx9_bf16", "mfma", kMfmaGfx9, launch<&launch_indexer_scores_mfma_gfx9>),
+    row("hip.indexer_topk.wmma_gfx11_bf16", "wmma", kWmmaGfx11, launch<&launch_indexer_scores_wmma_gfx11>),
+    row("hip.indexer_topk.wmma_gfx12_bf16", "wmma", kWmmaGfx12, launch<&launch_indexer_scores_wmma_gfx12>),
 };
 
 }  // namespace

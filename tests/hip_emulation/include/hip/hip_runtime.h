@@ -92,8 +92,20 @@ inline Votes vote(int predicate, Site site) {
 }
 
 // Blocks run one after another and threads switch only where they wait: reading and writing is atomic.
+#if defined(TAMIS_HIP_EMULATION_CHECKED)
+#define TAMIS_UNCHECKED __attribute__((no_sanitize("kernel-address")))
+template <class T>
+void check_atomic(T* address) {
+  check_access(address, sizeof(T), Use::kAtomic);
+}
+#else
+#define TAMIS_UNCHECKED
+template <class T>
+void check_atomic(T*) {}
+#endif
 template <class T, class F>
-T update(T* address, F change) {
+TAMIS_UNCHECKED T update(T* address, F change) {
+  check_atomic(address);
   const T old = *address;
   *address = change(old);
   return old;
