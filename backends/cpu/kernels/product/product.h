@@ -21,6 +21,9 @@ struct ProductInput {
   const std::byte* x;  // prepared rows
   std::int64_t rows;   // of x
   std::byte* scratch;  // the thread's own; faster if aligned to 64 bytes
+  // The weight row from which on the thread multiplies next, if that is likely: fetched meanwhile. Negative:
+  // unknown.
+  std::int64_t next = -1;
 };
 
 struct Product {
