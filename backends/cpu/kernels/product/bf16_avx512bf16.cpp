@@ -87,9 +87,13 @@ void dot_block(const DotRows& d, std::int64_t row, std::int64_t token) {
   const std::byte* rows[R];
   const std::uint16_t* x[M];
   __m512 total[R][M];
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) rows[r] = w.data + (row + r) * w.row_bytes;
+#pragma GCC unroll 8
   for (int t = 0; t < M; ++t) x[t] = reinterpret_cast<const std::uint16_t*>(d.x + (token + t) * d.x_stride);
+#pragma GCC unroll 8
   for (auto& of_row : total) {
+#pragma GCC unroll 8
     for (__m512& one : of_row) one = _mm512_setzero_ps();
   }
   if (format == WeightFormat::kBF16 && d.x_scales == nullptr) {
@@ -97,20 +101,26 @@ void dot_block(const DotRows& d, std::int64_t row, std::int64_t token) {
   } else {
     for (std::int64_t g = 0; g * kScaleGroup < w.cols; ++g) {
       __m512 sum[R][M];
+#pragma GCC unroll 8
       for (auto& of_row : sum) {
+#pragma GCC unroll 8
         for (__m512& one : of_row) one = _mm512_setzero_ps();
       }
       add_columns<format>(rows, x, {g * kScaleGroup, min_of((g + 1) * kScaleGroup, w.cols)}, codes, sum);
+#pragma GCC unroll 8
       for (int t = 0; t < M; ++t) {
         float scale = format == WeightFormat::kE4M3 ? w.scales[g] : 1.0f;
         if (d.x_scales != nullptr) scale *= d.x_scales[(token + t) * (d.x_stride / 4) + g];
+#pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
           total[r][t] = _mm512_fmadd_ps(sum[r][t], _mm512_set1_ps(scale), total[r][t]);
         }
       }
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
     for (int t = 0; t < M; ++t) {
       d.out[(token + t) * d.out_stride + row + r] = _mm512_reduce_add_ps(total[r][t]);
     }
