@@ -217,6 +217,9 @@ class Fetcher {
 
 constexpr std::int64_t kStepPairs = 16;  // a line of x
 constexpr int kRowsAtOnce = 6;           // 24 sums, 4 weights, a broadcast
+// How far ahead weights, which lie in the second-level cache, are brought to the first (Zen 5, two cores,
+// o_proj of 1024 tokens: 280 ms, without it 309).
+constexpr std::int64_t kPairsAhead = 8;
 
 // sum = x · blocks over pairs [begin, end). Meanwhile the rows of x that come next are fetched: each is short
 // and far from the last, which the hardware does not foresee.
@@ -239,6 +242,7 @@ TAMIS_INLINE void multiply_pairs(const BlockProduct& p, const std::uint16_t* con
 #pragma GCC unroll 4
       for (int v = 0; v < NV; ++v) {
         weights[v] = (__m512bh)_mm512_loadu_si512(p.blocks + v * p.block_stride + i * 32);
+        __builtin_prefetch(p.blocks + v * p.block_stride + (i + kPairsAhead) * 32);
       }
 #pragma GCC unroll 8
       for (int t = 0; t < MR; ++t) {

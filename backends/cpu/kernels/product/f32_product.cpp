@@ -1,6 +1,7 @@
 // Products on f32 activations: plain loops, OpenBLAS, AVX2, AVX-512. Up to kFewRows rows of activations meet
 // the codes in registers, each weight byte read from memory once for all of them. More rows meet tiles of 64
-// weight rows by 1024 columns, widened to f32 and scaled: 256 KiB, in the second-level cache.
+// weight rows by 1024 columns, widened to f32 and scaled: 256 KiB, in the second-level cache; AVX-512: by 512
+// columns, and transposed, so that the lanes are outputs.
 #include <algorithm>
 #include <cstring>
 
