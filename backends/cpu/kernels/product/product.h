@@ -10,8 +10,8 @@
 
 namespace tamis::cpu {
 
-// Most weight rows of one call. Many rows of x by 512 columns stay in the second-level cache while so many
-// weight rows pass by: 256 FLOPs a byte of x that comes from further away.
+// Most weight rows of one call. Some columns of many rows of x meet so many weight rows before the next ones
+// do: 256 FLOPs a byte of x where those stay in the second-level cache.
 inline constexpr std::int64_t kProductOutputs = 256;
 
 struct ProductInput {
