@@ -18,7 +18,9 @@ namespace {
 
 using namespace batched_linear_operand;
 
-constexpr std::int64_t kBlockOutputs = 64, kBlockTokens = 64;
+constexpr std::int64_t kBlockOutputs = 64;
+// Tokens at a time: a product widens its weights for each block of them.
+constexpr std::int64_t kKnBlockTokens = 64, kNkBlockTokens = 256;
 
 // How a row multiplies: weights [N, K] by a product; [K, N] by widening rows of it (columns from `first`) to
 // dst[rows, kBlockOutputs], and adding a[m, k] · b[k, n] to c.
@@ -29,15 +31,16 @@ struct KnKernels {
 
 // One thread's workspace: the prepared tokens and the product's scratch, or x and w in f32; then c.
 struct Sizes {
-  std::int64_t k, row, x, w, thread;
+  std::int64_t k, tokens, row, x, w, thread;
 
   Sizes(const Product& product, const OpCall& call) {
     const bool kn = call.as<BatchedLinearParams>().w_is_kn;
     k = call[kX].desc.dim(2);
+    tokens = std::min(call[kX].desc.dim(0), kn ? kKnBlockTokens : kNkBlockTokens);
     row = kn ? 4 * ((k + 15) / 16 * 16) : product.row_bytes(k);
-    x = kBlockTokens * row;
+    x = tokens * row;
     w = kn ? 4 * k * kBlockOutputs : product.scratch_bytes(k);
-    thread = x + w + 4 * std::max((k + 15) / 16 * 16, kBlockTokens * kBlockOutputs);
+    thread = x + w + 4 * std::max((k + 15) / 16 * 16, tokens * kBlockOutputs);
   }
 };
 
@@ -136,8 +139,8 @@ void run_task(const OpCall& call, const Task& task, std::byte* memory) {
     if (task.count < kBlockOutputs) std::fill_n(w, sizes.k * kBlockOutputs, 0.0f);
     kn.widen(*call[kWeight].weight, {task.head * sizes.k, sizes.k, task.first, task.count}, w);
   }
-  for (std::int64_t begin = 0; begin < tokens; begin += kBlockTokens) {
-    const std::int64_t count = std::min(kBlockTokens, tokens - begin);
+  for (std::int64_t begin = 0; begin < tokens; begin += sizes.tokens) {
+    const std::int64_t count = std::min(sizes.tokens, tokens - begin);
     for (std::int64_t t = 0; t < count && !read_in_place(call); ++t) {
       prepare<product>(call, (begin + t) * heads + task.head, c, memory + t * sizes.row);
     }

@@ -77,9 +77,10 @@ Status compute(const OpCall& call, const Scratch& scratch) {
     });
     parallel_for(blocks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
       auto* c = reinterpret_cast<float*>(thread_memory(thread) + sizes.scratch);
-      const ProductInput in{call[kWeight].weight, act_quant, k, prepared, count, thread_memory(thread)};
+      ProductInput in{call[kWeight].weight, act_quant, k, prepared, count, thread_memory(thread)};
       for (std::int64_t j = begin * outputs; j < std::min(end * outputs, n); j += outputs) {
         const std::int64_t columns = std::min(outputs, n - j);
+        in.next = j + outputs < n ? j + outputs : -1;
         product.multiply(in, j, columns, c, kProductOutputs);
         for (std::int64_t t = 0; t < count; ++t) {
           store_sums(product, y.desc.dtype, c + t * kProductOutputs, columns,

@@ -117,17 +117,29 @@ void silu_mul_row(const Job& job, std::int64_t count, float* gate, float* up, fl
   round_floats(dtype, product, count);
 }
 
+// The next expert of a panel that has rows; end_expert: none.
+std::int64_t expert_behind(const Job& job, const Panel& panel, std::int64_t expert) {
+  do ++expert;
+  while (expert < panel.end_expert && panel.rows(job.offsets, expert).count == 0);
+  return expert;
+}
+
 // Inner columns [begin, end) of the experts' rows.
 void gate_up(const Job& job, const Panel& panel, std::int64_t begin, std::int64_t end, int thread) {
   float* c = job.products(thread);
   for (std::int64_t e = panel.first_expert; e < panel.end_expert; ++e) {
     const auto [first, rows] = panel.rows(job.offsets, e);
     if (rows == 0) continue;
-    const ProductInput in{job.call[kW13].weight, job.act_quant(), job.hidden, job.x + first * job.x_row, rows,
-                          job.scratch(thread)};
+    ProductInput in{job.call[kW13].weight, job.act_quant(), job.hidden, job.x + first * job.x_row, rows,
+                    job.scratch(thread)};
+    const std::int64_t behind = expert_behind(job, panel, e);
     for (std::int64_t j = begin; j < end; j += kProductOutputs) {
       const std::int64_t count = std::min(kProductOutputs, end - j), gate_row = e * 2 * job.inner + j;
+      in.next = gate_row + job.inner;
       job.product.multiply(in, gate_row, count, c, kPairOutputs);
+      in.next = j + count < end             ? gate_row + count
+                : behind < panel.end_expert ? behind * 2 * job.inner + begin
+                                            : -1;
       job.product.multiply(in, gate_row + job.inner, count, c + kProductOutputs, kPairOutputs);
       for (std::int64_t i = 0; i < rows; ++i) {
         float* gate = c + i * kPairOutputs;
@@ -171,11 +183,15 @@ void down(const Job& job, const Panel& panel, std::int64_t begin, std::int64_t e
   for (std::int64_t e = panel.first_expert; e < panel.end_expert; ++e) {
     const auto [first, rows] = panel.rows(job.offsets, e);
     if (rows == 0) continue;
-    const ProductInput in{
+    ProductInput in{
         job.call[kW2].weight, job.act_quant(), job.inner, job.inner_x + first * job.inner_row, rows,
         job.scratch(thread)};
+    const std::int64_t behind = expert_behind(job, panel, e);
     for (std::int64_t j = begin; j < end; j += kProductOutputs) {
       const std::int64_t count = std::min(kProductOutputs, end - j);
+      in.next = j + count < end             ? e * job.hidden + j + count
+                : behind < panel.end_expert ? behind * job.hidden + begin
+                                            : -1;
       job.product.multiply(in, e * job.hidden + j, count, c, kProductOutputs);
       add_weighted(job, {panel.begin + first, rows}, j, count, c);
     }

@@ -18,6 +18,13 @@ struct BlockRows {
   int exponent;       // e4m3: times 2^exponent, which keeps all codes normal in bf16
 };
 
+// Rows of codes to bring to the second-level cache during a product.
+struct FetchRows {
+  const std::byte* const* rows;
+  std::int64_t count;          // 0: nothing
+  std::int64_t offset, bytes;  // of each row
+};
+
 // c[t, 16 b + r] += x[t] · block b's row r, times the scales where given.
 struct BlockProduct {
   const std::uint16_t* x;
@@ -33,6 +40,11 @@ struct BlockProduct {
   const float* x_scales;  // of row t at x_scales[t * x_scale_stride]; null: none. Only with w_scales.
   std::int64_t x_scale_stride;
   float* spare;  // AMX: 1024 floats
+  // AVX-512 only. Pairs that share scales, a multiple of 16: those of group g lie at w_scales[64 g] and g
+  // floats behind x_scales. 0: all pairs.
+  std::int64_t group_pairs;
+  bool fresh;  // c += is c =
+  FetchRows ahead;
 };
 
 struct Bf16Kernels {

@@ -31,6 +31,7 @@ struct RowList {
   const std::byte* rows[kProductOutputs] = {};
   const float* scales[kProductOutputs] = {};
   WeightFormat format = WeightFormat::kE4M3;
+  std::int64_t count = 0;
   bool aligned = true;  // groups of scales begin at column 0
 };
 
@@ -43,6 +44,7 @@ inline RowList list_rows(const Weight& weight, std::int64_t first, std::int64_t 
       list.rows[at + r] = run.data + r * run.row_bytes;
       list.scales[at + r] = run.scales;
     }
+    list.count = at + run.rows;
   });
   return list;
 }

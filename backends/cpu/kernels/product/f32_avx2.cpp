@@ -10,7 +10,8 @@ struct Avx2 {
   using Float = __m256;
   static constexpr std::int64_t kLanes = 8;
   // 12 sums, a weight and 3 activations of 16 registers.
-  static constexpr int kTileM = 3, kTileN = 4, kWideNn = 2;
+  static constexpr int kTileM = 3, kTileN = 4;
+  static constexpr int kRowsNn = 6, kWideNn = 2;  // 12 sums, 2 weights and an activation
 
   static Float zero() { return _mm256_setzero_ps(); }
   static Float set1(float value) { return _mm256_set1_ps(value); }
@@ -68,6 +69,6 @@ struct Avx2 {
 }  // namespace
 
 const F32Kernels kF32Avx2{&vectors::dot<Avx2>, &vectors::widen<Avx2>, &vectors::add_nt<Avx2>,
-                          &vectors::add_nn<Avx2>};
+                          &vectors::add_nn<Avx2>, nullptr};
 
 }  // namespace tamis::cpu

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "backends/cpu/kernels/product/f32_vectors.h"
+#include "backends/cpu/kernels/product/transpose16.h"
 
 namespace tamis::cpu {
 namespace {
@@ -12,7 +13,8 @@ struct Avx512 {
   using Float = __m512;
   static constexpr std::int64_t kLanes = 16;
   // 24 sums, 6 weights and an activation of 32 registers; 10 loads for 24 multiply-adds.
-  static constexpr int kTileM = 4, kTileN = 6, kWideNn = 4;
+  static constexpr int kTileM = 4, kTileN = 6;
+  static constexpr int kRowsNn = 6, kWideNn = 4;  // 24 sums, 4 weights and an activation
 
   static Float zero() { return _mm512_setzero_ps(); }
   static Float set1(float value) { return _mm512_set1_ps(value); }
@@ -65,9 +67,22 @@ struct Avx512 {
   }
 };
 
+void transpose(const TransposeRows& t) {
+  for (std::int64_t r = 0; r < t.rows; r += 16) {
+    for (std::int64_t c = 0; c < t.cols; c += 16) {
+      __m512i v[16];
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i) v[i] = _mm512_loadu_si512(t.src + (r + i) * t.ld + c);
+      transpose16(v);
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i) _mm512_storeu_si512(t.dst + (c + i) * 64 + r, v[i]);
+    }
+  }
+}
+
 }  // namespace
 
 const F32Kernels kF32Avx512{&vectors::dot<Avx512>, &vectors::widen<Avx512>, &vectors::add_nt<Avx512>,
-                            &vectors::add_nn<Avx512>};
+                            &vectors::add_nn<Avx512>, &transpose};
 
 }  // namespace tamis::cpu

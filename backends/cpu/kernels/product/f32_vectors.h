@@ -106,26 +106,36 @@ void dot_block(const DotRows& d, std::int64_t row, std::int64_t token) {
   const std::byte* rows[R];
   const float* x[M];
   Float total[R][M];
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) rows[r] = w.data + (row + r) * w.row_bytes;
+#pragma GCC unroll 8
   for (int t = 0; t < M; ++t) x[t] = reinterpret_cast<const float*>(d.x + (token + t) * d.x_stride);
+#pragma GCC unroll 8
   for (auto& of_row : total) {
+#pragma GCC unroll 8
     for (Float& one : of_row) one = V::zero();
   }
   for (std::int64_t g = 0;; ++g) {
     const Group group = group_columns<format>(w, g);
     if (group.begin >= w.cols) break;
     Float sum[R][M];
+#pragma GCC unroll 8
     for (auto& of_row : sum) {
+#pragma GCC unroll 8
       for (Float& one : of_row) one = V::zero();
     }
     add_group<V, format>(rows, x, group, sum);
     const Float scale = V::set1(group_scale<format>(w, g));
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
       for (int t = 0; t < M; ++t) total[r][t] = V::fma(sum[r][t], scale, total[r][t]);
     }
     if (format != WeightFormat::kE4M3) break;
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
     for (int t = 0; t < M; ++t) d.out[(token + t) * d.out_stride + row + r] = V::sum(total[r][t]);
   }
 }
@@ -216,7 +226,9 @@ template <class V, int MR, int NR>
 void add_nt_block(const TileShape& s, const float* a, const float* b, float* c) {
   using Float = typename V::Float;
   Float sums[MR][NR];
+#pragma GCC unroll 8
   for (int t = 0; t < MR; ++t) {
+#pragma GCC unroll 8
     for (int j = 0; j < NR; ++j) sums[t][j] = V::zero();
   }
   std::int64_t i = 0;
@@ -224,16 +236,21 @@ void add_nt_block(const TileShape& s, const float* a, const float* b, float* c) 
     Float weights[NR];
 #pragma GCC unroll 8
     for (int j = 0; j < NR; ++j) weights[j] = V::load(b + j * s.ldb + i);
+#pragma GCC unroll 8
     for (int t = 0; t < MR; ++t) {
       const Float x = V::load(a + t * s.lda + i);
+#pragma GCC unroll 8
       for (int j = 0; j < NR; ++j) sums[t][j] = V::fma(x, weights[j], sums[t][j]);
     }
   }
   if (i < s.k) {
     Float weights[NR];
+#pragma GCC unroll 8
     for (int j = 0; j < NR; ++j) weights[j] = V::load_some(b + j * s.ldb + i, s.k - i);
+#pragma GCC unroll 8
     for (int t = 0; t < MR; ++t) {
       const Float x = V::load_some(a + t * s.lda + i, s.k - i);
+#pragma GCC unroll 8
       for (int j = 0; j < NR; ++j) sums[t][j] = V::fma(x, weights[j], sums[t][j]);
     }
   }
@@ -265,27 +282,46 @@ template <class V, int MR, int NV>
 void add_nn_block(const TileShape& s, const float* a, const float* b, float* c) {
   using Float = typename V::Float;
   Float sums[MR][NV];
+#pragma GCC unroll 8
   for (int t = 0; t < MR; ++t) {
+#pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) sums[t][v] = V::load(c + t * s.ldc + v * V::kLanes);
   }
   for (std::int64_t i = 0; i < s.k; ++i) {
     Float weights[NV];
+#pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) weights[v] = V::load(b + i * s.ldb + v * V::kLanes);
+#pragma GCC unroll 8
     for (int t = 0; t < MR; ++t) {
       const Float x = V::set1(a[t * s.lda + i]);
+#pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) sums[t][v] = V::fma(x, weights[v], sums[t][v]);
     }
   }
+#pragma GCC unroll 8
   for (int t = 0; t < MR; ++t) {
+#pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) V::store(c + t * s.ldc + v * V::kLanes, sums[t][v]);
   }
 }
 
+// The rows of c in as few shares of up to kRowsNn as there can be, all of nearly the same size.
+template <class V, int NV, int MR = V::kRowsNn>
+void add_nn_share(const TileShape& s, std::int64_t rows, const float* a, const float* b, float* c) {
+  if constexpr (MR > 1) {
+    if (rows < MR) return add_nn_share<V, NV, MR - 1>(s, rows, a, b, c);
+  }
+  add_nn_block<V, MR, NV>(s, a, b, c);
+}
+
 template <class V, int NV>
 void add_nn_columns(const TileShape& s, const float* a, const float* b, float* c) {
-  std::int64_t t = 0;
-  for (; t + 4 <= s.m; t += 4) add_nn_block<V, 4, NV>(s, a + t * s.lda, b, c + t * s.ldc);
-  for (; t < s.m; ++t) add_nn_block<V, 1, NV>(s, a + t * s.lda, b, c + t * s.ldc);
+  const std::int64_t shares = (s.m + V::kRowsNn - 1) / V::kRowsNn;
+  for (std::int64_t share = 0, t = 0; share < shares; ++share) {
+    const std::int64_t end = (share + 1) * s.m / shares;
+    add_nn_share<V, NV>(s, end - t, a + t * s.lda, b, c + t * s.ldc);
+    t = end;
+  }
 }
 
 // n, ldb and ldc are multiples of kLanes.

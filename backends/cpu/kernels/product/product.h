@@ -10,8 +10,8 @@
 
 namespace tamis::cpu {
 
-// Most weight rows of one call. Many rows of x by 512 columns stay in the second-level cache while so many
-// weight rows pass by: 256 FLOPs a byte of x that comes from further away.
+// Most weight rows of one call. Some columns of many rows of x meet so many weight rows before the next ones
+// do: 256 FLOPs a byte of x where those stay in the second-level cache.
 inline constexpr std::int64_t kProductOutputs = 256;
 
 struct ProductInput {
@@ -21,6 +21,9 @@ struct ProductInput {
   const std::byte* x;  // prepared rows
   std::int64_t rows;   // of x
   std::byte* scratch;  // the thread's own; faster if aligned to 64 bytes
+  // The weight row from which on the thread multiplies next, if that is likely: fetched meanwhile. Negative:
+  // unknown.
+  std::int64_t next = -1;
 };
 
 struct Product {
