@@ -316,7 +316,7 @@ check 0 "1 cases, 1 with equal bits, 0 failed$" "$tamis" parity op --op topk_sel
 check 0 "$pass" "$tamis" parity op --op topk_select --row cpu.topk_select.portable --case 17 --device cpu --repeat 5 --no-poison
 check 0 "^1 passed, 0 failed" "$tamis" parity op --op topk_select --row cpu.topk_select.portable --device cpu --max-elements 8
 refuses "nothing to compare" parity op --op topk_select --device cpu --max-elements 1
-check 105 "repeat: Value 1 not in range" "$tamis" parity op --repeat 1
+check 105 "repeat: Value 0 not in range" "$tamis" parity op --repeat 0
 check 0 "passed, 0 failed" "$tamis" parity op --op rms_norm,argmax --device cpu --save "$folder/rows.safetensors" \
   --html "$folder/rows.html" --json "$folder/rows.json"
 json 'j["failed"] == 0 and {c["op"] for c in j["cases"]} == {"rms_norm", "argmax"}' cat "$folder/rows.json"

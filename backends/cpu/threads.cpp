@@ -22,7 +22,7 @@ void parallel_ranges(std::int64_t count, std::int64_t grain, RangeFn fn, void* c
   // waiting for each other, which 28 blocks in ranges of 3 would do for a fifteenth of the time.
   const std::int64_t shares = 4 * static_cast<std::int64_t>(thread_count());
   const std::int64_t least = std::max({std::int64_t{1}, grain, count / (4 * shares)});
-  if (count <= std::max(least, grain) || thread_count() == 1 || omp_in_parallel() != 0) {
+  if (count <= least || thread_count() == 1 || omp_in_parallel() != 0) {
     fn(context, 0, count, omp_in_parallel() != 0 ? omp_get_thread_num() : 0);
     return;
   }
