@@ -8,7 +8,7 @@ namespace {
 std::atomic<std::int64_t> count{0};
 }
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__GLIBC__) && !defined(TAMIS_SANITIZED)
 #define TAMIS_COUNTS 1
 
 // A definition in the executable comes before libc's for every library, operator new of libstdc++ included.

@@ -18,7 +18,7 @@ std::int64_t resident_now() {
 }
 
 TEST(ResidentMemory, IsWhatIsPredicted) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(TAMIS_SANITIZED)
   GTEST_SKIP() << "a sanitizer keeps memory of its own";
 #endif
   constexpr std::int64_t kCache = 8192;
