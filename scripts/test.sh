@@ -75,12 +75,12 @@ build() {  # build PRESET TARGET…
 }
 
 # The tests that CMake knows (add_test), one a line: name, alone or beside (whether it uses all cores itself: RUN_SERIAL),
-# folder, variables, command and arguments, separated by tabs.
+# folder, variables, command and arguments, separated by tabs. Those alone come first, then the longest (COST).
 list_tests() {
   ctest --test-dir "build/$1" --show-only=json-v1 | python3 -c '
 import json, sys
-for test in json.load(sys.stdin)["tests"]:
-    properties = {p["name"]: p["value"] for p in test["properties"]}
+tests = [(t, {p["name"]: p["value"] for p in t["properties"]}) for t in json.load(sys.stdin)["tests"]]
+for test, properties in sorted(tests, key=lambda t: (not t[1].get("RUN_SERIAL"), -float(t[1].get("COST", 0)))):
     print("\t".join([test["name"], "alone" if properties.get("RUN_SERIAL") else "beside", properties["WORKING_DIRECTORY"],
                      *properties.get("ENVIRONMENT", []), *test["command"]]))'
 }
@@ -90,7 +90,7 @@ for test in json.load(sys.stdin)["tests"]:
 run_tests() {
   local fields tests test cores
   cores=$(nproc)
-  mapfile -t tests < <(list_tests "$1" | sort -s -k 2,2)
+  mapfile -t tests < <(list_tests "$1")
   [[ ${#tests[@]} -gt 0 ]] || part "$2tests" "$2build" false
   for test in "${tests[@]}"; do
     IFS=$'\t' read -r -a fields <<< "$test"
