@@ -7,9 +7,8 @@
 
 #include "backends/cpu/kernels/common/token_runs.h"
 #include "backends/cpu/kernels/product/product_rows.h"
-#include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
-#include "backends/cpu/kernels/sparse_mla/tile_attention.h"
+#include "backends/cpu/kernels/sparse_mla/latent_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -113,43 +112,19 @@ mla::RowWalker walk(const OpCall& call, std::int64_t token, std::int64_t split, 
   return rows;
 }
 
-Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_bf16_operands(operands_of(call));
-}
+struct Op {
+  static constexpr const char* kName = "dense_mla";
+  static LatentOperands operands(const OpCall& call) { return operands_of(call); }
+  static mla::KeyLists lists(const OpCall& call) {
+    return {call, longest_list(call), walk, &call[kSeqOfToken], &call[kKe]};
+  }
+};
 
 // The row widens keys for each token, the f32 ones for up to 32.
 Reason prefers_bf16(const DeviceInfo& device, const OpCall& call) {
-  if (!device.has(kFastBf16Dot)) return reason::slower("vdpbf16ps begins every other cycle on this CPU");
+  if (Reason why = prefer_fast_bf16_dot(device); !why.accepted()) return why;
   const TensorDesc& q = call[kQLatent].desc;
   return q.dim(1) >= 16 || q.dim(0) == 1 ? accept() : reason::slower("fewer than 16 heads");
-}
-
-std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
-  return mla::bf16_attention_workspace(operands_of(call), longest_list(call), device.units);
-}
-
-mla::KeyLists lists_of(const OpCall& call) {
-  return {call, longest_list(call), walk, &call[kSeqOfToken], &call[kKe]};
-}
-
-Status compute_bf16(const OpCall& call, const Scratch& scratch) {
-  mla::bf16_attention(lists_of(call), operands_of(call),
-                      scratch.workspace->host() + scratch.workspace_offset);
-  return {};
-}
-
-Reason accepts_tiles(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_tile_attention(operands_of(call));
-}
-
-std::int64_t workspace_tiles(const DeviceInfo& device, const OpCall& call) {
-  return mla::tile_attention_workspace(lists_of(call), operands_of(call), device.units);
-}
-
-Status compute_tiles(const OpCall& call, const Scratch& scratch) {
-  mla::tile_attention(lists_of(call), operands_of(call),
-                      scratch.workspace->host() + scratch.workspace_offset);
-  return {};
 }
 
 Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
@@ -169,21 +144,8 @@ constexpr KernelRow row(KernelRow base) {
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.dense_mla.amx_bf16",
-     .op = "dense_mla",
-     .families = "amx",
-     .needs = {.all_of = kAmxProductNeeds},
-     .accepts = accepts_tiles,
-     .workspace = workspace_tiles,
-     .launch = launch<&compute_tiles>},
-    {.name = "cpu.dense_mla.avx512_bf16",
-     .op = "dense_mla",
-     .families = "avx512",
-     .needs = {.all_of = kBf16ProductNeeds},
-     .accepts = accepts_bf16,
-     .prefers = prefers_bf16,
-     .workspace = workspace_bf16,
-     .launch = launch<&compute_bf16>},
+    mla::amx_row<Op>({.name = "cpu.dense_mla.amx_bf16"}),
+    mla::avx512_bf16_row<Op>({.name = "cpu.dense_mla.avx512_bf16", .prefers = prefers_bf16}),
     row<kAvx512Gemm, &kF32Avx512>({.name = "cpu.dense_mla.avx512",
                                    .families = "avx512",
                                    .needs = {.all_of = kAvx512},

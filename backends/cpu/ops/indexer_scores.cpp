@@ -88,7 +88,8 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
 #if defined(__x86_64__)
 Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return accept_bf16_tile(score_call(call)); }
 
-Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefers_bf16_tile(device); }
+// By the device alone, so that it never changes between steps.
+Reason prefers_bf16_dot(const DeviceInfo& device, const OpCall&) { return prefer_fast_bf16_dot(device); }
 #endif
 
 // A row: `base` says its name and what it needs beside the tile.

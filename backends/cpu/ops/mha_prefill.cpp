@@ -117,10 +117,7 @@ Reason prefers_blas(const DeviceInfo&, const OpCall& call) {
 #if defined(__x86_64__)
 Reason accepts_bf16(const DeviceInfo&, const OpCall& call) { return prefill::accept_bf16(call); }
 
-Reason prefers_bf16(const DeviceInfo& device, const OpCall&) {
-  return device.has(kFastBf16Dot) ? accept()
-                                  : reason::slower("vdpbf16ps begins every other cycle on this CPU");
-}
+Reason prefers_bf16(const DeviceInfo& device, const OpCall&) { return prefer_fast_bf16_dot(device); }
 
 std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
   return prefill::bf16_workspace(call, device.units);

@@ -7,9 +7,8 @@
 #include <algorithm>
 
 #include "backends/cpu/kernels/product/product_rows.h"
-#include "backends/cpu/kernels/sparse_mla/bf16_attention.h"
 #include "backends/cpu/kernels/sparse_mla/latent_attention.h"
-#include "backends/cpu/kernels/sparse_mla/tile_attention.h"
+#include "backends/cpu/kernels/sparse_mla/latent_rows.h"
 #include "backends/cpu/queue.h"
 #include "backends/cpu/threads.h"
 
@@ -82,40 +81,16 @@ Status compute(const OpCall& call, const Scratch& scratch) {
 }
 
 #if defined(__x86_64__)
-Reason accepts_bf16(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_bf16_operands(operands_of(call));
-}
-
-std::int64_t workspace_bf16(const DeviceInfo& device, const OpCall& call) {
-  return mla::bf16_attention_workspace(operands_of(call), call[kSlots].desc.dim(1), device.units);
-}
-
-mla::KeyLists lists_of(const OpCall& call) {
-  const auto walk = [](const OpCall& of, std::int64_t token, std::int64_t split, std::int64_t splits) {
-    return mla::RowWalker(of, token, split, splits);
-  };
-  return {call, call[kSlots].desc.dim(1), walk};
-}
-
-Status compute_bf16(const OpCall& call, const Scratch& scratch) {
-  mla::bf16_attention(lists_of(call), operands_of(call),
-                      scratch.workspace->host() + scratch.workspace_offset);
-  return {};
-}
-
-Reason accepts_tiles(const DeviceInfo&, const OpCall& call) {
-  return mla::accept_tile_attention(operands_of(call));
-}
-
-std::int64_t workspace_tiles(const DeviceInfo& device, const OpCall& call) {
-  return mla::tile_attention_workspace(lists_of(call), operands_of(call), device.units);
-}
-
-Status compute_tiles(const OpCall& call, const Scratch& scratch) {
-  mla::tile_attention(lists_of(call), operands_of(call),
-                      scratch.workspace->host() + scratch.workspace_offset);
-  return {};
-}
+struct Op {
+  static constexpr const char* kName = "sparse_mla";
+  static LatentOperands operands(const OpCall& call) { return operands_of(call); }
+  static mla::KeyLists lists(const OpCall& call) {
+    const auto walk = [](const OpCall& of, std::int64_t token, std::int64_t split, std::int64_t splits) {
+      return mla::RowWalker(of, token, split, splits);
+    };
+    return {call, call[kSlots].desc.dim(1), walk};
+  }
+};
 
 Reason accepts_vectors(const DeviceInfo&, const OpCall& call) {
   return accept_latent_vectors(layout_of(call));
@@ -140,20 +115,8 @@ constexpr KernelRow row(KernelRow base) {
 
 constexpr KernelRow kRows[] = {
 #if defined(__x86_64__)
-    {.name = "cpu.sparse_mla.amx_bf16",
-     .op = "sparse_mla",
-     .families = "amx",
-     .needs = {.all_of = kAmxProductNeeds},
-     .accepts = accepts_tiles,
-     .workspace = workspace_tiles,
-     .launch = launch<&compute_tiles>},
-    {.name = "cpu.sparse_mla.avx512_bf16",
-     .op = "sparse_mla",
-     .families = "avx512",
-     .needs = {.all_of = kBf16ProductNeeds},
-     .accepts = accepts_bf16,
-     .workspace = workspace_bf16,
-     .launch = launch<&compute_bf16>},
+    mla::amx_row<Op>({.name = "cpu.sparse_mla.amx_bf16"}),
+    mla::avx512_bf16_row<Op>({.name = "cpu.sparse_mla.avx512_bf16"}),
     row<kAvx512Gemm, &kF32Avx512>({.name = "cpu.sparse_mla.avx512",
                                    .families = "avx512",
                                    .needs = {.all_of = kAvx512},

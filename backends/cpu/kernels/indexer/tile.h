@@ -87,12 +87,6 @@ extern const TileKernel kBlasTile;
 extern const TileKernel kAvx512Bf16Tile;  // e4m3 or bf16 keys and queries; dim a multiple of 32
 extern const TileKernel kAmxTile;         // likewise
 
-// By the device alone, so that it never changes between steps.
-inline Reason prefers_bf16_tile(const DeviceInfo& device) {
-  return device.has(kFastBf16Dot) ? accept()
-                                  : reason::slower("vdpbf16ps begins every other cycle on this CPU");
-}
-
 // sgemm beats the portable loops from 256 query elements on (measured: 8 x 32 by a quarter, 64 x 128 four
 // times, 4 x 32 not). The choice looks at the model's sizes alone, so it never changes between steps.
 inline Reason prefers_blas_tile(const TileShape& shape) {

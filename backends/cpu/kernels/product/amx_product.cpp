@@ -115,10 +115,8 @@ class Call {
     std::fill_n(exponents, kChunkGroups, 0);
     if (list_.format != WeightFormat::kE4M3) return true;
     if (in_.rows <= kRowsToFold) return false;
-    const float* scales = list_.scales[row];
-    for (std::int64_t i = row; i < std::min(row + kStripeRows, kProductOutputs); ++i) {
-      if (list_.rows[i] != nullptr && list_.scales[i] != scales) return false;
-    }
+    const float* scales = bf16::shared_scales(list_, row, kStripeRows);
+    if (scales == nullptr) return false;
     for (std::int64_t g = 0; g * kScaleGroup < cols; ++g) {
       const float scale = scales[col / kScaleGroup + g];
       if (!bf16::foldable(scale)) return false;

@@ -34,11 +34,8 @@ constexpr std::int64_t kPlainRows = 4;  // activations widened at a time by mult
 // no result depends on how outputs are shared among threads.
 bool scales_fold(const RowList& list, std::int64_t first, std::int64_t k) {
   if (list.format != WeightFormat::kE4M3) return true;
-  const float* scales = list.scales[first];
-  for (std::int64_t row = first; row < first + kBlockRows; ++row) {
-    if (list.rows[row] != nullptr && list.scales[row] != scales) return false;
-  }
-  return std::all_of(scales, scales + groups(k), foldable);
+  const float* scales = shared_scales(list, first, kBlockRows);
+  return scales != nullptr && std::all_of(scales, scales + groups(k), foldable);
 }
 
 // A tile of the weights of a call: rows from `row` of the list, columns [col, col + cols).

@@ -35,6 +35,14 @@ struct RowList {
   bool aligned = true;  // groups of scales begin at column 0
 };
 
+// The scales, one a group of columns, that e4m3 rows [first, first + count) share; null: they differ.
+inline const float* shared_scales(const RowList& list, std::int64_t first, std::int64_t count) {
+  for (std::int64_t row = first; row < first + count; ++row) {
+    if (list.rows[row] != nullptr && list.scales[row] != list.scales[first]) return nullptr;
+  }
+  return list.scales[first];
+}
+
 inline RowList list_rows(const Weight& weight, std::int64_t first, std::int64_t count) {
   RowList list;
   for_each_run(weight, first, count, [&](const WeightRows& run, std::int64_t at) {

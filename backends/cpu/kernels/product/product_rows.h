@@ -24,10 +24,14 @@ inline Reason accept_bf16_product(const Tensor& x, const Tensor& weight, ActQuan
   return accept();
 }
 
+inline Reason prefer_fast_bf16_dot(const DeviceInfo& device) {
+  return device.has(kFastBf16Dot) ? accept()
+                                  : reason::slower("vdpbf16ps begins every other cycle on this CPU");
+}
+
 // Few tokens are bound by memory on every CPU.
 inline Reason prefer_bf16_product(const DeviceInfo& device, std::int64_t tokens) {
-  if (device.has(kFastBf16Dot) || tokens < 4) return accept();
-  return reason::slower("vdpbf16ps begins every other cycle on this CPU");
+  return tokens < 4 ? accept() : prefer_fast_bf16_dot(device);
 }
 
 // An op's functions by product.

@@ -237,9 +237,9 @@ Reason accept_bf16_operands(const LatentOperands& operands) {
   return accept();
 }
 
-std::int64_t bf16_attention_workspace(const LatentOperands& operands, std::int64_t longest,
+std::int64_t bf16_attention_workspace(const KeyLists& lists, const LatentOperands& operands,
                                       std::int64_t units) {
-  return Cut(operands, longest, units).bytes(units);
+  return Cut(operands, lists.longest, units).bytes(units);
 }
 
 void bf16_attention(const KeyLists& lists, const LatentOperands& operands, std::byte* workspace) {

@@ -23,7 +23,7 @@
 namespace tamis::cpu::mla {
 
 Reason accept_bf16_operands(const LatentOperands& operands);
-std::int64_t bf16_attention_workspace(const LatentOperands& operands, std::int64_t longest,
+std::int64_t bf16_attention_workspace(const KeyLists& lists, const LatentOperands& operands,
                                       std::int64_t units);
 void bf16_attention(const KeyLists& lists, const LatentOperands& operands, std::byte* workspace);
 
